@@ -1,0 +1,19 @@
+//! Kubernetes' words, pure: what the API's objects mean, without I/O.
+//!
+//! | module | question it answers |
+//! | --- | --- |
+//! | [`schema`] | which kinds, fields, merge keys, protobuf numbers and list keys exist (generated tables) |
+//! | [`object`] | what every object has: kind, key, metadata |
+//! | [`decode`] | what the client sent: JSON with duplicate keys found, YAML with budgets, protobuf |
+//! | [`defaults`] | what Kubernetes fills in |
+//! | [`validate`] | what Kubernetes refuses, with its field paths and words; what Firstlight does not honour, by name |
+//! | [`patch`] | JSON, merge and strategic merge patches |
+//! | [`select`] | label and field selectors |
+//! | [`print`] | the Table that `kubectl get` shows |
+//! | [`status_error`] | the `Status` object of every failure |
+//! | [`settle`] | a Pod as `firstlight_pod::Spec` |
+//! | [`write_status`] | a `firstlight_pod::Status` as the Pod's status, and back |
+//! | [`discovery`] | what `/api`, `/apis`, `/openapi/v3` and `/version` answer |
+#![forbid(unsafe_code)]
+
+pub mod object;

@@ -1,0 +1,1 @@
+//! The bootstrap protocol, step by step: claim, make, publish, commit, serve, follow.

@@ -1,0 +1,1 @@
+//! Answers DNS for Services and pods from the store.

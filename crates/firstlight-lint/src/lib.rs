@@ -1,0 +1,1 @@
+//! Findings over manifests and live snapshots.

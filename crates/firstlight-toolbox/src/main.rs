@@ -1,0 +1,3 @@
+//! The fl command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! StatefulSet, EndpointSlice, ServiceAccount and Namespace: a pure decide per kind, run as API clients.
