@@ -32,8 +32,14 @@ pub enum Event {
         /// When it was handed out.
         at: Now,
     },
-    /// This status is what the API holds: after publishing it, and once when a worker begins (from the store).
-    Said(Box<Status>),
+    /// This status is what the API holds, or will as soon as it is written: once when a worker begins (from the
+    /// store), and whenever the worker hands one to be published.
+    Said {
+        /// The status.
+        status: Box<Status>,
+        /// When. The first tells when this worker began.
+        at: Now,
+    },
     /// Deletion was asked for, or its grace was shortened (TRM-2).
     Deletion {
         /// When the grace began.
@@ -86,6 +92,16 @@ pub enum Event {
     SandboxGone {
         /// Which generation.
         attempt: u32,
+        /// When.
+        at: Now,
+    },
+    /// The image is not here and is being fetched from a registry. Told at most once for a pull; nothing but what
+    /// people are told depends on it.
+    Pulling {
+        /// For whom.
+        instance: Instance,
+        /// The image reference asked for.
+        image: String,
         /// When.
         at: Now,
     },

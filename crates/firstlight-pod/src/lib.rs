@@ -32,6 +32,6 @@ pub use decide::decide;
 pub use event::Event;
 pub use plan::{Plan, Wait};
 pub use seen::Seen;
-pub use spec::{PodId, Spec};
+pub use spec::{PodId, Rules, Spec};
 pub use status::Status;
 pub use time::{Millis, Now};

@@ -2,6 +2,7 @@
 
 use crate::event::Event;
 use crate::plan::Wait;
+use crate::seen::Seen;
 use crate::spec::Spec;
 
 /// A Kubernetes Event to record about the pod.
@@ -17,10 +18,10 @@ pub struct Report {
     pub container: Option<String>,
 }
 
-/// What an event is worth telling. Called once for each event, before it is folded.
+/// What an event is worth telling. Called once for each event, before it is folded into `seen`.
 #[must_use]
-pub fn of_event(spec: &Spec, event: &Event) -> Vec<Report> {
-    let _ = (spec, event);
+pub fn of_event(spec: &Spec, seen: &Seen, event: &Event) -> Vec<Report> {
+    let _ = (spec, seen, event);
     Vec::new()
 }
 

@@ -55,6 +55,8 @@ pub struct Spec {
     pub fs_group: Option<u32>,
     /// Kernel parameters of the pod's namespaces.
     pub sysctls: BTreeMap<String, String>,
+    /// What the node rules for all its pods. Settling leaves the default; the node puts its own here.
+    pub rules: Rules,
 }
 
 impl Spec {
@@ -69,8 +71,8 @@ impl Spec {
         self.containers().find(|c| c.name == name)
     }
 
-    /// Every ConfigMap and Secret named by env or volumes, once each: what the shell must watch and fold in as
-    /// [`crate::Event::Source`].
+    /// Every ConfigMap and Secret named by volumes, env or pull secrets, once each: what the shell must watch and
+    /// fold in as [`crate::Event::Source`].
     #[must_use]
     pub fn sources(&self) -> Vec<SourceRef> {
         let mut refs = Vec::new();
@@ -96,7 +98,34 @@ impl Spec {
                 }
             }
         }
+        for name in &self.pull_secrets {
+            add(&SourceRef::Secret(name.clone()));
+        }
         refs
+    }
+}
+
+/// What a node rules for all its pods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// The longest crash back-off (BKF-1; BKF-9 lowers it, and with it the first delay if that is longer).
+    pub backoff_cap: Millis,
+    /// CPU of the node in thousandths of a core: stands in for a missing limit (ENV-10).
+    pub allocatable_cpu: u64,
+    /// Memory of the node in bytes: stands in for a missing limit (ENV-10).
+    pub allocatable_memory: u64,
+    /// Variables every container gets, weaker than any other (ENV-1, ENV-5).
+    pub environment: Vec<(String, String)>,
+}
+
+impl Default for Rules {
+    fn default() -> Rules {
+        Rules {
+            backoff_cap: Millis::secs(300),
+            allocatable_cpu: 1000,
+            allocatable_memory: 1 << 30,
+            environment: Vec::new(),
+        }
     }
 }
 
