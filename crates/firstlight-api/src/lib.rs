@@ -17,3 +17,5 @@
 #![forbid(unsafe_code)]
 
 pub mod object;
+pub mod schema;
+pub mod status_error;
