@@ -17,5 +17,12 @@
 #![forbid(unsafe_code)]
 
 pub mod object;
+pub mod quantity;
 pub mod schema;
+pub mod settle;
 pub mod status_error;
+pub mod time;
+pub mod write_status;
+
+mod refuse;
+mod view;

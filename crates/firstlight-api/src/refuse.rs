@@ -1,0 +1,42 @@
+//! Collects what is wrong with an object, place by place.
+
+use crate::status_error::FieldError;
+use serde_json::Value;
+
+/// The refusals found so far, in the order they were found.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(Vec<FieldError>);
+
+impl Refusals {
+    /// The value, if nothing was refused.
+    pub(crate) fn into_result<T>(self, value: T) -> Result<T, Vec<FieldError>> {
+        if self.0.is_empty() { Ok(value) } else { Err(self.0) }
+    }
+
+    /// One more.
+    pub(crate) fn add(&mut self, error: FieldError) {
+        self.0.push(error);
+    }
+
+    /// A value that must be there is not.
+    pub(crate) fn required(&mut self, field: &str, detail: &str) {
+        self.add(FieldError::required(field, detail));
+    }
+
+    /// A value that cannot be what it is.
+    pub(crate) fn invalid(&mut self, field: &str, value: impl Into<Value>, detail: &str) {
+        self.add(FieldError::invalid(field, value, detail));
+    }
+
+    /// A value that may not be there.
+    pub(crate) fn forbidden(&mut self, field: &str, detail: &str) {
+        self.add(FieldError::forbidden(field, detail));
+    }
+
+    /// A value that is none of the possible ones; these are named in alphabetical order, as upstream does.
+    pub(crate) fn unsupported(&mut self, field: &str, value: impl Into<Value>, supported: &[&str]) {
+        let mut supported = supported.to_vec();
+        supported.sort_unstable();
+        self.add(FieldError::not_supported(field, value, &supported));
+    }
+}
