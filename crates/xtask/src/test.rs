@@ -1,0 +1,42 @@
+//! `cargo xtask test`: everything CI asks, in one command.
+
+use crate::shell::{self, cargo};
+use crate::{build, setup, tidy};
+use anyhow::Result;
+
+/// What to run.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only the tests, not formatting, lints, documentation and shape.
+    #[arg(long)]
+    tests_only: bool,
+    /// Passed to the test binaries, for example a test's name.
+    #[arg(last = true)]
+    filter: Vec<String>,
+}
+
+/// Installs, checks, tests.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    setup::packages(&[setup::BUILD, setup::TEST])?;
+    let fl = build::toolbox()?;
+    if !args.tests_only {
+        run_cargo(&["fmt", "--all", "--check"])?;
+        tidy::run()?;
+        run_cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
+    }
+    let kubectl = setup::kubectl()?;
+    let mut tests = cargo();
+    tests.args(["test", "--workspace", "--"]).args(&args.filter);
+    tests.env("FIRSTLIGHT_KUBECTL", kubectl).env("FIRSTLIGHT_TOOLBOX", fl);
+    shell::run(&mut tests)?;
+    if !args.tests_only {
+        shell::run(
+            cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "--deny warnings"),
+        )?;
+    }
+    Ok(())
+}
+
+fn run_cargo(arguments: &[&str]) -> Result<()> {
+    shell::run(cargo().args(arguments))
+}
