@@ -7,6 +7,10 @@
 //!
 //! `unsafe` is allowed in `sys/` alone.
 
+pub mod images;
+pub mod network;
+pub mod volumes;
+
 use firstlight_pod::{Do, Event, PodId};
 use std::path::PathBuf;
 use tokio::sync::mpsc;
