@@ -16,6 +16,7 @@ pub(crate) const BUILD: &[(&str, &str)] = &[
 /// What the tests need besides.
 pub(crate) const TEST: &[(&str, &str)] = &[
     ("busybox-static", "/bin/busybox"),
+    ("curl", "/usr/bin/curl"),
     ("ca-certificates", "/etc/ssl/certs/ca-certificates.crt"),
     ("docker-registry", "/usr/bin/docker-registry"),
     ("iproute2", "/sbin/ip"),

@@ -5,7 +5,7 @@ use crate::{build, setup, tidy};
 use anyhow::Result;
 
 /// What to run.
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Only the tests, not formatting, lints, documentation and shape.
     #[arg(long)]

@@ -1,0 +1,46 @@
+//! Developer commands: `cargo xtask help`. A library as well, because the end-to-end tests assemble the same images
+//! and start the same registry.
+
+mod build;
+mod go;
+pub mod images;
+pub mod registry;
+mod schema;
+mod setup;
+mod shell;
+mod test;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Developer commands of Firstlight.")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Installs what the tests need and runs them all, real containers included.
+    Test(test::Args),
+    /// Checks the shape of the code: edges between crates, file names, unsafe, what is left open.
+    Tidy,
+    /// Serves the examples' images from a real registry on loopback until interrupted.
+    Registry,
+    /// Generates the schema tables, OpenAPI documents and golden files from Kubernetes' published descriptions.
+    Schema(schema::Args),
+}
+
+/// Runs the command line.
+///
+/// # Errors
+/// Whatever the command could not do.
+pub fn run() -> anyhow::Result<()> {
+    match Args::parse().command {
+        Command::Test(args) => test::run(&args),
+        Command::Tidy => tidy::run(),
+        Command::Registry => registry::run(),
+        Command::Schema(args) => schema::run(&args),
+    }
+}
