@@ -1,6 +1,7 @@
 //! Developer commands: `cargo xtask help`. A library as well, because the end-to-end tests assemble the same images
 //! and start the same registry.
 
+mod bench;
 mod build;
 mod go;
 pub mod images;
@@ -26,6 +27,9 @@ enum Command {
     Test(test::Args),
     /// Checks the shape of the code: edges between crates, file names, unsafe, what is left open.
     Tidy,
+    /// Measures; every measurement ends with one line of JSON: its figures and the goals they are held against.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Serves the examples' images from a real registry on loopback until interrupted.
     Registry,
     /// Generates the schema tables, OpenAPI documents and golden files from Kubernetes' published descriptions.
@@ -40,6 +44,7 @@ pub fn run() -> anyhow::Result<()> {
     match Args::parse().command {
         Command::Test(args) => test::run(&args),
         Command::Tidy => tidy::run(),
+        Command::Bench(bench) => bench::run_bench(&bench),
         Command::Registry => registry::run(),
         Command::Schema(args) => schema::run(&args),
     }
