@@ -6,6 +6,7 @@
 //! | [`object`] | what every object has: kind, key, metadata |
 //! | [`decode`] | what the client sent: JSON with duplicate keys found, YAML with budgets, protobuf |
 //! | [`defaults`] | what Kubernetes fills in |
+//! | [`admit`] | what the API itself writes into an object: generation, first status, identity |
 //! | [`validate`] | what Kubernetes refuses, with its field paths and words; what Firstlight does not honour, by name |
 //! | [`patch`] | JSON, merge and strategic merge patches |
 //! | [`select`] | label and field selectors |
@@ -16,7 +17,10 @@
 //! | [`discovery`] | what `/api`, `/apis`, `/openapi/v3` and `/version` answer |
 #![forbid(unsafe_code)]
 
+pub mod admit;
+pub mod defaults;
 pub mod object;
+pub mod print;
 pub mod quantity;
 pub mod schema;
 pub mod settle;

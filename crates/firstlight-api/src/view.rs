@@ -3,7 +3,7 @@
 //! Objects reach these readers decoded against the schema, so a member either has the type it should have or is
 //! absent; both answers here are total. `null` counts as absent, as everywhere in Kubernetes.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Reading a JSON object's members.
 pub(crate) trait View {
@@ -54,5 +54,43 @@ pub(crate) trait View {
 impl View for Value {
     fn get_some(&self, key: &str) -> Option<&Value> {
         self.get(key).filter(|value| !value.is_null())
+    }
+}
+
+/// Changing a JSON object's members. Total: what is not an object is left as it is.
+pub(crate) trait Fill {
+    /// Sets a member that is absent or `null`.
+    fn fill(&mut self, key: &str, value: impl Into<Value>);
+
+    /// The nested object, made if absent.
+    fn nested(&mut self, key: &str) -> Option<&mut Value>;
+
+    /// The items of a nested list; none if absent.
+    fn items(&mut self, key: &str) -> &mut [Value];
+
+    /// The nested object, only if it is there.
+    fn inside(&mut self, key: &str) -> Option<&mut Value>;
+}
+
+impl Fill for Value {
+    fn fill(&mut self, key: &str, value: impl Into<Value>) {
+        if let Some(map) = self.as_object_mut()
+            && map.get(key).is_none_or(Value::is_null)
+        {
+            map.insert(key.to_owned(), value.into());
+        }
+    }
+
+    fn nested(&mut self, key: &str) -> Option<&mut Value> {
+        self.fill(key, Map::new());
+        self.get_mut(key)
+    }
+
+    fn items(&mut self, key: &str) -> &mut [Value] {
+        self.get_mut(key).and_then(Value::as_array_mut).map_or(&mut [], Vec::as_mut_slice)
+    }
+
+    fn inside(&mut self, key: &str) -> Option<&mut Value> {
+        self.get_mut(key).filter(|value| value.is_object())
     }
 }

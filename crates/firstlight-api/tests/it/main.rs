@@ -1,0 +1,4 @@
+//! The integration tests of this crate, one binary.
+#![allow(clippy::unwrap_used, reason = "a panic in a test is its failure")]
+
+mod print;
