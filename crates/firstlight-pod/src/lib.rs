@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 pub mod action;
+mod backoff;
 pub mod decide;
 pub mod event;
 pub mod plan;

@@ -1,9 +1,17 @@
-//! What people are told as Kubernetes Events (section 1.12), derived from what happened.
+//! What people are told as Kubernetes Events (section 1.12), derived from what happened and what is waited for.
+//!
+//! A container created ahead is told of at its turn, so that people read `Pulled`, `Created`, `Started` in the
+//! order they know.
 
-use crate::event::Event;
+use crate::action::{Do, Signal};
+use crate::decide::restart::stop_reason;
+use crate::decide::turn::Role;
+use crate::event::{Event, Hook, ImageFailure, Instance, ProbeKind, StartFailure};
 use crate::plan::Wait;
-use crate::seen::Seen;
-use crate::spec::Spec;
+use crate::seen::{Coming, HookRun, Live, Next, Sandbox, Seen, Stage};
+use crate::spec::{Container, Init, SourceRef, Spec};
+use crate::status::Status;
+use crate::time::Millis;
 
 /// A Kubernetes Event to record about the pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,13 +29,260 @@ pub struct Report {
 /// What an event is worth telling. Called once for each event, before it is folded into `seen`.
 #[must_use]
 pub fn of_event(spec: &Spec, seen: &Seen, event: &Event) -> Vec<Report> {
-    let _ = (spec, seen, event);
-    Vec::new()
+    match event {
+        Event::Asked { what, .. } => of_asked(spec, seen, what),
+        Event::Said { status, .. } => of_said(seen, status),
+        Event::VolumesFailed { volume, message, .. } => {
+            vec![of_pod("FailedMount", format!("MountVolume.SetUp failed for volume \"{volume}\" : {message}"))]
+        }
+        Event::SandboxFailed { message, .. } => {
+            vec![of_pod("FailedCreatePodSandBox", format!("Failed to create pod sandbox: {message}"))]
+        }
+        Event::Pulling { instance, image, .. } => vec![pulling(instance, image)],
+        Event::ImageReady { instance, image, pulled, .. } => of_image(seen, instance, image, *pulled),
+        Event::ImageFailed { instance, image, failure, message, .. } => {
+            of_image_failure(instance, image, *failure, message)
+        }
+        Event::Created { instance, .. } if !is_ahead(seen, instance) => vec![created(instance)],
+        Event::StartFailed { instance, failure, message, .. } if !is_ahead(seen, instance) => {
+            let message = match failure {
+                StartFailure::Config | StartFailure::Create | StartFailure::Run => format!("Error: {message}"),
+            };
+            vec![warning(instance, "Failed", message)]
+        }
+        Event::Started { instance, .. } => vec![normal(instance, "Started", "Container started".to_owned())],
+        Event::HookDone { instance, hook, outcome: Err(message), .. } => vec![hook_failed(instance, *hook, message)],
+        Event::Probed { instance, probe, outcome: Err(message), .. } => {
+            let kind = match probe {
+                ProbeKind::Startup => "Startup",
+                ProbeKind::Liveness => "Liveness",
+                ProbeKind::Readiness => "Readiness",
+            };
+            vec![warning(instance, "Unhealthy", format!("{kind} probe failed: {message}"))]
+        }
+        Event::Created { .. }
+        | Event::StartFailed { .. }
+        | Event::HookDone { outcome: Ok(()), .. }
+        | Event::Probed { outcome: Ok(()), .. }
+        | Event::Deletion { .. }
+        | Event::Source { .. }
+        | Event::VolumesReady { .. }
+        | Event::SandboxReady { .. }
+        | Event::SandboxGone { .. }
+        | Event::NotAhead { .. }
+        | Event::Exited { .. }
+        | Event::Discarded { .. } => Vec::new(),
+    }
 }
 
-/// What a wait is worth telling. Called when a wait begins that was not there before.
+/// What a wait is worth telling. Called when a wait begins that was not there before: one that differs from all
+/// before it in container, reason or beginning.
 #[must_use]
 pub fn of_wait(spec: &Spec, wait: &Wait) -> Vec<Report> {
-    let _ = (spec, wait);
-    Vec::new()
+    let Wait { container, reason, what, .. } = wait;
+    let about = |warning: bool, reason: &'static str, message: String| Report {
+        warning,
+        reason,
+        message,
+        container: container.clone(),
+    };
+    let name = container.as_deref().unwrap_or_default();
+    match *reason {
+        "FailedMount" => vec![about(true, "FailedMount", what.clone())],
+        "CrashLoopBackOff" => {
+            let id = &spec.id;
+            let pod = format!("{}_{}({})", id.name, id.namespace, id.uid);
+            vec![about(true, "BackOff", format!("Back-off restarting failed container {name} in pod {pod}"))]
+        }
+        "ImagePullBackOff" => {
+            let image = spec.container(name).map_or("", |container| &container.image);
+            vec![
+                about(false, "BackOff", format!("Back-off pulling image \"{image}\"")),
+                about(true, "Failed", "Error: ImagePullBackOff".to_owned()),
+            ]
+        }
+        "CreateContainerConfigError" if wait.until.is_none() => vec![about(true, "Failed", format!("Error: {what}"))],
+        _ => Vec::new(),
+    }
 }
+
+fn of_asked(spec: &Spec, seen: &Seen, what: &Do) -> Vec<Report> {
+    match what {
+        // SBX-2.
+        Do::CreateSandbox { .. } => match &seen.sandbox {
+            Sandbox::Gone { .. } => vec![Report {
+                warning: false,
+                ..of_pod("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.".to_owned())
+            }],
+            Sandbox::Never | Sandbox::Creating { .. } | Sandbox::Ready { .. } | Sandbox::Failed { .. } => Vec::new(),
+        },
+        Do::Pull { .. } => missing_secrets(spec, seen),
+        Do::Start { instance } => match coming(seen, instance) {
+            Some(Coming { stage: Stage::Created { ahead: true, .. }, launch, .. }) => {
+                let image = launch.as_ref().map_or("", |launch| &launch.image);
+                vec![present(instance, image), created(instance)]
+            }
+            Some(_) | None => Vec::new(),
+        },
+        Do::Hook { instance, hook: Hook::PreStop, .. } => killing(spec, seen, instance).into_iter().collect(),
+        Do::Signal { instance, signal } => {
+            let abandoned = live(seen, instance).is_some_and(|live| matches!(live.pre_stop, HookRun::Asked(_)));
+            let hook = (abandoned && *signal == Signal::Stop)
+                .then(|| hook_failed(instance, Hook::PreStop, "it was not over when the grace period was"));
+            killing(spec, seen, instance).into_iter().chain(hook).collect()
+        }
+        Do::PrepareVolumes { .. }
+        | Do::Create { .. }
+        | Do::Discard { .. }
+        | Do::Hook { hook: Hook::PostStart, .. }
+        | Do::Probe { .. }
+        | Do::RemoveSandbox { .. }
+        | Do::Forget => Vec::new(),
+    }
+}
+
+/// The reasons a pod itself is given, when they are new (EVT-10).
+fn of_said(seen: &Seen, status: &Status) -> Vec<Report> {
+    let known = seen.said.as_deref().is_none_or(|said| said.reason == status.reason);
+    match status.reason.as_str() {
+        "DeadlineExceeded" if !known => {
+            vec![Report { warning: false, ..of_pod("DeadlineExceeded", status.message.clone()) }]
+        }
+        "SandboxLost" if !known => vec![of_pod("SandboxLost", status.message.clone())],
+        _ => Vec::new(),
+    }
+}
+
+/// IMG-3, IMG-4.
+fn of_image(seen: &Seen, instance: &Instance, image: &str, pulled: Option<(Millis, u64)>) -> Vec<Report> {
+    let Some((took, bytes)) = pulled else { return vec![present(instance, image)] };
+    let took = go_millis(took);
+    let message = format!(
+        "Successfully pulled image \"{image}\" in {took} ({took} including waiting). Image size: {bytes} bytes."
+    );
+    let told = match coming(seen, instance) {
+        Some(Coming { stage: Stage::Pulling { transfer, .. }, .. }) => *transfer,
+        Some(_) | None => false,
+    };
+    let first = (!told).then(|| pulling(instance, image));
+    first.into_iter().chain([normal(instance, "Pulled", message)]).collect()
+}
+
+/// IMG-2, IMG-5, IMG-8.
+fn of_image_failure(instance: &Instance, image: &str, failure: ImageFailure, message: &str) -> Vec<Report> {
+    let (reason, first, error) = match failure {
+        ImageFailure::Pull => ("Failed", format!("Failed to pull image \"{image}\": {message}"), "ErrImagePull"),
+        ImageFailure::NeverPull => (
+            "ErrImageNeverPull",
+            format!("Container image \"{image}\" is not present with pull policy of Never"),
+            "ErrImageNeverPull",
+        ),
+        ImageFailure::InvalidName => {
+            ("InspectFailed", format!("Failed to apply default image tag \"{image}\": {message}"), "InvalidImageName")
+        }
+        ImageFailure::Inspect => {
+            ("InspectFailed", format!("Failed to inspect image \"{image}\": {message}"), "ImageInspectError")
+        }
+    };
+    vec![warning(instance, reason, first), warning(instance, "Failed", format!("Error: {error}"))]
+}
+
+/// The first step of a container's end is told once, with its reason (EVT-3).
+fn killing(spec: &Spec, seen: &Seen, instance: &Instance) -> Option<Report> {
+    let live = live(seen, instance).filter(|live| live.stop_asked.is_none())?;
+    let (container, role) = find(spec, &instance.container)?;
+    let own = stop_reason(container, role, live).filter(|_| seen.deletion.is_none());
+    let message = match own {
+        Some(reason) => reason.message(spec, container, role),
+        None => format!("Stopping container {}", instance.container),
+    };
+    Some(normal(instance, "Killing", message))
+}
+
+fn missing_secrets(spec: &Spec, seen: &Seen) -> Vec<Report> {
+    let missing: Vec<&str> = spec
+        .pull_secrets
+        .iter()
+        .filter(|name| matches!(seen.sources.get(&SourceRef::Secret((*name).clone())), Some(None)))
+        .map(String::as_str)
+        .collect();
+    if missing.is_empty() {
+        return Vec::new();
+    }
+    let message = format!(
+        "Unable to retrieve some image pull secrets ({}); attempting to pull the image may not succeed.",
+        missing.join(", ")
+    );
+    vec![of_pod("FailedToRetrieveImagePullSecret", message)]
+}
+
+fn find<'a>(spec: &'a Spec, name: &str) -> Option<(&'a Container, Role)> {
+    let init = spec.inits.iter().find(|init| init.container().name == name).map(|init| match init {
+        Init::Once(container) => (container, Role::Once),
+        Init::Sidecar(container) => (container, Role::Sidecar),
+    });
+    init.or_else(|| spec.mains.iter().find(|main| main.name == name).map(|main| (main, Role::Main)))
+}
+
+fn coming<'a>(seen: &'a Seen, instance: &Instance) -> Option<&'a Coming> {
+    match &seen.history(&instance.container).next {
+        Some(Next::Coming(coming)) if coming.attempt == instance.attempt => Some(coming),
+        Some(Next::Coming(_) | Next::Live(_)) | None => None,
+    }
+}
+
+fn live<'a>(seen: &'a Seen, instance: &Instance) -> Option<&'a Live> {
+    seen.history(&instance.container).live().filter(|live| live.attempt == instance.attempt)
+}
+
+fn is_ahead(seen: &Seen, instance: &Instance) -> bool {
+    coming(seen, instance).is_some_and(|coming| matches!(coming.stage, Stage::Creating { ahead: true, .. }))
+}
+
+fn of_pod(reason: &'static str, message: String) -> Report {
+    Report { warning: true, reason, message, container: None }
+}
+
+fn normal(instance: &Instance, reason: &'static str, message: String) -> Report {
+    Report { warning: false, reason, message, container: Some(instance.container.clone()) }
+}
+
+fn warning(instance: &Instance, reason: &'static str, message: String) -> Report {
+    Report { warning: true, ..normal(instance, reason, message) }
+}
+
+fn pulling(instance: &Instance, image: &str) -> Report {
+    normal(instance, "Pulling", format!("Pulling image \"{image}\""))
+}
+
+fn present(instance: &Instance, image: &str) -> Report {
+    normal(instance, "Pulled", format!("Container image \"{image}\" already present on machine"))
+}
+
+fn created(instance: &Instance) -> Report {
+    normal(instance, "Created", "Container created".to_owned())
+}
+
+/// EVT-7; the cause is added, because nobody but us could tell it (S-21).
+fn hook_failed(instance: &Instance, hook: Hook, cause: &str) -> Report {
+    match hook {
+        Hook::PostStart => warning(instance, "FailedPostStartHook", format!("PostStartHook failed: {cause}")),
+        Hook::PreStop => warning(instance, "FailedPreStopHook", format!("PreStopHook failed: {cause}")),
+    }
+}
+
+/// Printed as Go prints a duration of whole milliseconds: `345ms`, `1.2s`, `1m2.345s`.
+fn go_millis(length: Millis) -> String {
+    let (minutes, rest) = (length.0 / 60_000, length.0 % 60_000);
+    if minutes == 0 && rest < 1000 {
+        return if rest == 0 { "0s".to_owned() } else { format!("{rest}ms") };
+    }
+    let fraction = format!("{:03}", rest % 1000);
+    let fraction = fraction.trim_end_matches('0');
+    let dot = if fraction.is_empty() { "" } else { "." };
+    let seconds = format!("{}{dot}{fraction}s", rest / 1000);
+    if minutes == 0 { seconds } else { format!("{}{seconds}", Millis::secs(minutes * 60).go().trim_end_matches("0s")) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,43 @@
+//! What can be created before its turn? Creating a container costs far more than starting one, so everything that
+//! is certain already is created as soon as the sandbox is up, and only started at its turn.
+//!
+//! Not ahead: what must resolve its image's tag at every start (IMG-12), what mounts a path an init may still
+//! make (`subPath`), what cannot be resolved yet, and what the runtime refused to create ahead.
+
+use super::launch;
+use super::restart;
+use super::turn::{Role, Turn};
+use crate::action::Do;
+use crate::seen::{Coming, Next, Stage};
+use crate::spec::{Container, PullPolicy};
+
+/// Creates ahead whatever can be.
+pub(crate) fn create(turn: &mut Turn<'_>) {
+    let Some(sandbox) = turn.seen.sandbox.attempt() else { return };
+    for (container, role) in turn.containers() {
+        if !may_be_ahead(turn, container, role) {
+            continue;
+        }
+        if let Ok(launch) = launch::launch(turn.spec, turn.seen, container) {
+            let instance = turn.next_instance(container);
+            let create = Do::Create { instance, sandbox, launch: Box::new(launch), ahead: true };
+            turn.act(create, "it is certain to be wanted");
+        }
+    }
+}
+
+fn may_be_ahead(turn: &Turn<'_>, container: &Container, role: Role) -> bool {
+    let history = turn.history(container);
+    let untouched = match &history.next {
+        None => true,
+        Some(Next::Coming(Coming { turn: None, stage: Stage::Idle, not_ahead: false, .. })) => true,
+        Some(Next::Coming(_) | Next::Live(_)) => false,
+    };
+    let wanted = match (&history.past, role) {
+        (Some(past), Role::Main) => past.lost || restart::again(turn.spec, container, role, past),
+        (Some(_), Role::Once | Role::Sidecar) | (None, _) => true,
+    };
+    let first_here = !history.had_turn_in(turn.seen.sandbox.attempt());
+    let settled = container.pull != PullPolicy::Always && container.mounts.iter().all(|m| m.sub_path.is_empty());
+    untouched && wanted && first_here && settled && !turn.takes_turn(container)
+}

@@ -1,0 +1,58 @@
+//! Which phase is the pod in (section 1.9)? Computed from the container statuses that are told along with it.
+
+use super::life::{Life, Verdict};
+use super::turn::{Role, Turn};
+use crate::status::{ContainerStatus, Phase, State};
+
+/// The phase, given what is told of the mains (in any order) and of the inits.
+pub(crate) fn phase(turn: &Turn<'_>, life: &Life, inits: &[ContainerStatus], mains: &[ContainerStatus]) -> Phase {
+    match life {
+        Life::Living => living(turn, inits, mains),
+        Life::Ending(ending) => {
+            let runs = turn.containers().any(|(container, _)| turn.history(container).may_run());
+            match &ending.verdict {
+                Verdict::Told { phase, .. } => *phase,
+                // A final phase is told only when nothing runs any more (PHA-8).
+                _ if runs => turn.seen.phase_said(),
+                Verdict::Deadline | Verdict::InitFailed { .. } | Verdict::SandboxLost => Phase::Failed,
+                Verdict::Done | Verdict::Deleted => verdict_of(mains),
+            }
+        }
+    }
+}
+
+/// PHA-2 to PHA-7. A pod that has init steps to pass in this sandbox is `Pending`, whatever ran in an older one
+/// (B13).
+fn living(turn: &Turn<'_>, inits: &[ContainerStatus], mains: &[ContainerStatus]) -> Phase {
+    let never_ran = |status: &ContainerStatus| matches!(status.state, State::Waiting { .. }) && status.last.is_none();
+    if !turn.initialized || mains.iter().any(never_ran) {
+        return Phase::Pending;
+    }
+    let runs = |status: &ContainerStatus| matches!(status.state, State::Running { .. });
+    let sidecar_runs = turn.containers().zip(inits).any(|((_, role), status)| role == Role::Sidecar && runs(status));
+    let comes_again = |status: &ContainerStatus| match status.state {
+        State::Waiting { .. } => true,
+        State::Running { .. } | State::Terminated(_) => false,
+    };
+    let restarts = turn.containers().any(|(container, role)| {
+        role == Role::Main
+            && turn
+                .history(container)
+                .past
+                .as_ref()
+                .is_some_and(|past| super::restart::again(turn.spec, container, role, past))
+    });
+    if mains.iter().any(runs) || sidecar_runs || restarts || mains.iter().any(comes_again) {
+        return Phase::Running;
+    }
+    verdict_of(mains)
+}
+
+/// PHA-6, PHA-10: good only if every main ended with 0.
+fn verdict_of(mains: &[ContainerStatus]) -> Phase {
+    let good = |status: &ContainerStatus| match &status.state {
+        State::Terminated(ended) => ended.code == 0,
+        State::Waiting { .. } | State::Running { .. } => false,
+    };
+    if mains.iter().all(good) { Phase::Succeeded } else { Phase::Failed }
+}

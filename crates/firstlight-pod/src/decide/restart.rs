@@ -1,0 +1,104 @@
+//! Does a container that ended run again, and when? One answer for actions, phase and status (B6).
+
+use super::probe;
+use super::turn::{Role, Turn};
+use crate::seen::{HookRun, Live, Past};
+use crate::spec::{Container, RestartPolicy, Spec};
+use crate::status::Terminated;
+use crate::time::{Millis, Now};
+
+/// Whether a regular init that ended so has failed (INI-8).
+pub(crate) fn init_failed(ended: &Terminated) -> bool {
+    ended.code != 0 || ended.reason == "OOMKilled"
+}
+
+/// Whether a container whose newest instance ended so runs again in this sandbox (section 1.6).
+pub(crate) fn again(spec: &Spec, container: &Container, role: Role, past: &Past) -> bool {
+    let policy = container.restart.unwrap_or(spec.restart);
+    let stopped = past.live.as_ref().filter(|live| live.stop_asked.is_some());
+    let stop = stopped.and_then(|live| stop_reason(container, role, live));
+    match role {
+        Role::Sidecar => true,
+        Role::Once => init_failed(&past.terminated) && policy != RestartPolicy::Never,
+        Role::Main => match stop {
+            Some(StopReason::Changed) => true,
+            Some(StopReason::Startup | StopReason::Liveness) => policy != RestartPolicy::Never,
+            Some(StopReason::PostStart) | None => match policy {
+                RestartPolicy::Always => true,
+                RestartPolicy::OnFailure => past.terminated.code != 0,
+                RestartPolicy::Never => false,
+            },
+        },
+    }
+}
+
+/// Why a single running container must end although the pod lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StopReason {
+    /// HOK-2.
+    PostStart,
+    /// REG-3, SID-6: its image is another one now.
+    Changed,
+    /// SID-3.
+    Startup,
+    /// REG-4, SID-7.
+    Liveness,
+}
+
+/// Why this running container must end although the pod lives, if it must.
+pub(crate) fn stop_reason(container: &Container, role: Role, live: &Live) -> Option<StopReason> {
+    if role == Role::Once {
+        return None;
+    }
+    if matches!(live.post_start, HookRun::Failed(_)) {
+        return Some(StopReason::PostStart);
+    }
+    let startup = probe::startup(container, live);
+    if startup == Some(false) {
+        return Some(StopReason::Startup);
+    }
+    let changed = live.image.as_ref().is_some_and(|image| *image != container.image);
+    if changed && (role == Role::Main || startup == Some(true)) {
+        return Some(StopReason::Changed);
+    }
+    (probe::liveness(container, live) == Some(false)).then_some(StopReason::Liveness)
+}
+
+impl StopReason {
+    /// What the `Killing` event says (EVT-3).
+    pub(crate) fn message(self, spec: &Spec, container: &Container, role: Role) -> String {
+        let name = &container.name;
+        let never = container.restart.unwrap_or(spec.restart) == RestartPolicy::Never;
+        let what = match self {
+            StopReason::PostStart => return "FailedPostStartHook".to_owned(),
+            StopReason::Changed => "definition changed",
+            StopReason::Startup => "failed startup probe",
+            StopReason::Liveness => "failed liveness probe",
+        };
+        match role {
+            Role::Once | Role::Sidecar => format!("Init container {name} {what}"),
+            Role::Main if never && self != StopReason::Changed => format!("Container {name} {what}"),
+            Role::Main => format!("Container {name} {what}, will be restarted"),
+        }
+    }
+
+    /// How long the container may take to end (TRM-3).
+    pub(crate) fn grace(self, spec: &Spec, container: &Container) -> Millis {
+        let own = match self {
+            StopReason::PostStart | StopReason::Changed => None,
+            StopReason::Startup => container.startup.as_ref().and_then(|probe| probe.grace),
+            StopReason::Liveness => container.liveness.as_ref().and_then(|probe| probe.grace),
+        };
+        own.unwrap_or(spec.grace)
+    }
+}
+
+/// The crash back-off that holds a container after this end: how long it is, and when it is over; `None` if it may
+/// start at once.
+pub(crate) fn held_back(turn: &Turn<'_>, container: &Container, past: &Past) -> Option<(Millis, Now)> {
+    let crashes = turn.history(container).crashes.as_ref()?;
+    let finished = past.terminated.finished_at;
+    let delay = crashes.delay(finished, &container.image, turn.spec.rules.backoff_cap);
+    let due = finished.plus(delay);
+    (turn.now < due).then_some((delay, due))
+}

@@ -1,0 +1,163 @@
+//! What are watchers told (sections 1.9 to 1.11)? Computed from the same facts and the same decision as the actions
+//! it is told with, so that the two never contradict each other.
+
+use super::conditions;
+use super::init::has_started;
+use super::life::{self, Life, Verdict};
+use super::phase;
+use super::probe;
+use super::restart;
+use super::step;
+use super::turn::{Role, Turn};
+use crate::seen::{HookRun, Live, Next, Past, with_scheme};
+use crate::spec::Container;
+use crate::status::{ContainerStatus, Phase, State, Status, Terminated};
+
+/// MSG-2: one termination message, in bytes.
+const MESSAGE_LIMIT: usize = 4096;
+/// MSG-2: all termination messages of a pod, in bytes.
+const MESSAGES_LIMIT: usize = 12 * 1024;
+
+/// The pod's status as of this decision.
+pub(crate) fn status(turn: &Turn<'_>, life: &Life) -> Status {
+    let of_role = |wanted: &[Role]| -> Vec<ContainerStatus> {
+        turn.containers()
+            .filter(|(_, role)| wanted.contains(role))
+            .map(|(container, role)| container_status(turn, life, container, role))
+            .collect()
+    };
+    let inits = of_role(&[Role::Once, Role::Sidecar]);
+    let mut mains = of_role(&[Role::Main]);
+    mains.sort_by(|a, b| a.name.cmp(&b.name));
+    let phase = phase::phase(turn, life, &inits, &mains);
+    let (reason, message) = reason(life, phase);
+    Status {
+        observed_generation: turn.spec.generation,
+        phase,
+        reason,
+        message,
+        host_ip: said(turn, |said| said.host_ip.clone(), turn.seen.sandbox.host_ip()),
+        pod_ip: pod_ip(turn, life),
+        start_time: Some(life::start_time(turn)),
+        conditions: conditions::conditions(turn, phase, &inits, &mains),
+        inits,
+        mains,
+    }
+}
+
+fn said(turn: &Turn<'_>, of: impl Fn(&Status) -> Option<String>, news: Option<&str>) -> Option<String> {
+    news.map(str::to_owned).or_else(|| turn.seen.said.as_deref().and_then(of))
+}
+
+/// A pod that is over keeps showing the address it had; one that gets a new sandbox has none meanwhile.
+fn pod_ip(turn: &Turn<'_>, life: &Life) -> Option<String> {
+    match life {
+        Life::Living => turn.seen.pod_ip().map(str::to_owned),
+        Life::Ending(_) => said(turn, |said| said.pod_ip.clone(), turn.seen.sandbox.pod_ip()),
+    }
+}
+
+/// Why the pod is in its phase, where the phase alone does not say it (PHA-11).
+fn reason(life: &Life, phase: Phase) -> (String, String) {
+    let (reason, message) = match life {
+        Life::Ending(ending) if phase.is_terminal() => match &ending.verdict {
+            Verdict::Told { reason, message, .. } => (reason.as_str(), message.as_str()),
+            Verdict::Deadline => ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline"),
+            Verdict::SandboxLost => {
+                ("SandboxLost", "the pod's sandbox ended, and restartPolicy Never forbids running its containers again")
+            }
+            Verdict::InitFailed { .. } | Verdict::Done | Verdict::Deleted => ("", ""),
+        },
+        Life::Ending(_) | Life::Living => ("", ""),
+    };
+    (reason.to_owned(), message.to_owned())
+}
+
+fn container_status(turn: &Turn<'_>, life: &Life, container: &Container, role: Role) -> ContainerStatus {
+    let history = turn.history(container);
+    let status = match &history.next {
+        Some(Next::Live(live)) => of_live(turn, container, role, live),
+        Some(Next::Coming(_)) | None => match &history.past {
+            Some(past) => of_past(turn, life, container, role, past),
+            None => ContainerStatus { state: waiting(turn, container), ..ContainerStatus::default() },
+        },
+    };
+    ContainerStatus {
+        name: container.name.clone(),
+        image: container.image.clone(),
+        started: Some(status.started.unwrap_or(false)),
+        ..status
+    }
+}
+
+/// Waiting for what the decision says it waits for, else in the words of STA-1.
+fn waiting(turn: &Turn<'_>, container: &Container) -> State {
+    let (reason, message) = match turn.shown(container) {
+        Some((reason, message)) => (*reason, message.clone()),
+        None if turn.spec.inits.is_empty() => ("ContainerCreating", String::new()),
+        None => ("PodInitializing", String::new()),
+    };
+    State::Waiting { reason: reason.to_owned(), message }
+}
+
+fn of_live(turn: &Turn<'_>, container: &Container, role: Role, live: &Live) -> ContainerStatus {
+    let history = turn.history(container);
+    let hooked = role == Role::Once || step::post_start_done(container, live);
+    let started = hooked && has_started(container, live);
+    let state = match &live.post_start {
+        HookRun::Failed(message) => {
+            State::Waiting { reason: "PostStartHookError".to_owned(), message: message.clone() }
+        }
+        // A container runs, for watchers, when its post-start hook is over (SID-2).
+        _ if !hooked => waiting(turn, container),
+        HookRun::Idle | HookRun::Asked(_) | HookRun::Done => State::Running { since: live.since },
+    };
+    ContainerStatus {
+        state,
+        last: history.past.as_ref().map(|past| cut(turn, &past.terminated)),
+        ready: role != Role::Once && started && probe::readiness(container, live),
+        started: Some(started),
+        restart_count: live.attempt,
+        container_id: with_scheme(&live.id),
+        image_id: live.image_id.clone(),
+        ..ContainerStatus::default()
+    }
+}
+
+/// STA-9: an end is the state until something else is known of the next instance; then it is the last state.
+fn of_past(turn: &Turn<'_>, life: &Life, container: &Container, role: Role, past: &Past) -> ContainerStatus {
+    let history = turn.history(container);
+    let in_this_sandbox = past.sandbox.is_some() && past.sandbox == turn.seen.sandbox.attempt();
+    let comes_again = *life == Life::Living
+        && match role {
+            Role::Once => !in_this_sandbox || restart::again(turn.spec, container, role, past),
+            Role::Sidecar | Role::Main => restart::again(turn.spec, container, role, past),
+        };
+    let superseded = comes_again && (!in_this_sandbox || turn.shown(container).is_some());
+    let (state, last) = if superseded {
+        (waiting(turn, container), Some(cut(turn, &past.terminated)))
+    } else {
+        (State::Terminated(cut(turn, &past.terminated)), history.before.as_ref().map(|before| cut(turn, before)))
+    };
+    ContainerStatus {
+        ready: role == Role::Once && !superseded && !restart::init_failed(&past.terminated),
+        state,
+        last,
+        restart_count: past.attempt,
+        container_id: past.terminated.container_id.clone(),
+        image_id: past.image_id.clone(),
+        ..ContainerStatus::default()
+    }
+}
+
+/// MSG-2.
+fn cut(turn: &Turn<'_>, ended: &Terminated) -> Terminated {
+    let containers = turn.containers().count().max(1);
+    let limit = MESSAGE_LIMIT.min(MESSAGES_LIMIT / containers);
+    let mut end = ended.message.len().min(limit);
+    while !ended.message.is_char_boundary(end) {
+        end -= 1;
+    }
+    let message = ended.message.get(..end).unwrap_or_default().to_owned();
+    Terminated { message, ..ended.clone() }
+}

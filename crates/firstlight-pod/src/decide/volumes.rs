@@ -1,0 +1,178 @@
+//! Are the pod's volumes in place? Asked before the sandbox, because a container may mount any of them (SYN-4).
+//!
+//! File volumes are made here, from what ConfigMaps, Secrets and the pod itself hold now; a change of those is a
+//! new set of files, swapped in at once (VOL-6).
+
+use super::launch;
+use super::turn::Turn;
+use crate::action::{Do, VolumeContent, VolumeFile, VolumeSetup};
+use crate::backoff::doubled;
+use crate::seen::Seen;
+use crate::spec::{FieldRef, Projection, SourceRef, Spec, Volume, VolumeKind};
+use crate::time::Millis;
+use std::collections::BTreeMap;
+
+/// The first wait after a volume could not be set up; doubled each time.
+const RETRY: Millis = Millis(500);
+/// The longest such wait, as in the kubelet's volume manager.
+const RETRY_CAP: Millis = Millis::secs(122);
+
+/// Why a volume's content cannot be told.
+enum Missing {
+    /// The shell has not told whether this exists.
+    Untold(SourceRef),
+    /// Kubernetes' words for what is wrong.
+    Wrong { volume: String, message: String },
+}
+
+/// Has every volume set up and kept up to date. True if containers can be made.
+pub(crate) fn placed(turn: &mut Turn<'_>) -> bool {
+    let known = &turn.seen.volumes;
+    let since = turn.seen.began.unwrap_or(turn.now);
+    match setups(turn.spec, turn.seen) {
+        Err(Missing::Untold(source)) => {
+            turn.wait(None, "Sources", format!("to be told about {}", launch::named(&source)), since);
+        }
+        Err(Missing::Wrong { volume, message }) => {
+            let what = format!("MountVolume.SetUp failed for volume \"{volume}\" : {message}");
+            turn.wait(None, "FailedMount", what, since);
+        }
+        Ok(wanted) if wanted.is_empty() => return true,
+        Ok(wanted) => match (&known.asked, &known.placed, &known.trouble) {
+            (Some((_, since)), _, _) => turn.wait(None, "VolumesPreparing", "its volumes to be set up", *since),
+            (None, Some(placed), _) if *placed == wanted => return true,
+            (None, _, Some(trouble)) if turn.now < trouble.at.plus(doubled(RETRY, trouble.tries, RETRY_CAP)) => {
+                let until = trouble.at.plus(doubled(RETRY, trouble.tries, RETRY_CAP));
+                let what = format!("the next try to set up volume \"{}\": {}", trouble.volume, trouble.message);
+                turn.wait_until(None, "VolumeRetry", what, trouble.at, until);
+            }
+            (None, placed, _) => {
+                let why = match placed {
+                    None => "volumes come before the sandbox",
+                    Some(_) => "what its volumes hold has changed",
+                };
+                turn.act(Do::PrepareVolumes { volumes: wanted, fs_group: turn.spec.fs_group }, why);
+            }
+        },
+    }
+    known.placed.is_some()
+}
+
+fn setups(spec: &Spec, seen: &Seen) -> Result<Vec<VolumeSetup>, Missing> {
+    spec.volumes
+        .iter()
+        .map(|volume| Ok(VolumeSetup { name: volume.name.clone(), content: content(spec, seen, volume)? }))
+        .collect()
+}
+
+fn content(spec: &Spec, seen: &Seen, volume: &Volume) -> Result<VolumeContent, Missing> {
+    Ok(match &volume.kind {
+        VolumeKind::EmptyDir { memory, size_limit } => {
+            VolumeContent::Empty { memory: *memory, size_limit: *size_limit }
+        }
+        VolumeKind::HostPath { path, check } => VolumeContent::Host { path: path.clone(), check: *check },
+        VolumeKind::Files { projections, default_mode, memory } => {
+            let mut files = BTreeMap::new();
+            for projection in projections {
+                add(spec, seen, &volume.name, projection, *default_mode, &mut files)?;
+            }
+            VolumeContent::Files { files: files.into_values().collect(), memory: *memory }
+        }
+    })
+}
+
+fn add(
+    spec: &Spec,
+    seen: &Seen,
+    volume: &str,
+    projection: &Projection,
+    default_mode: u32,
+    files: &mut BTreeMap<String, VolumeFile>,
+) -> Result<(), Missing> {
+    let wrong = |message: String| Missing::Wrong { volume: volume.to_owned(), message };
+    let mut put = |path: &str, mode: Option<u32>, data: Vec<u8>| {
+        let file = VolumeFile { path: path.to_owned(), mode: mode.unwrap_or(default_mode), data };
+        files.insert(path.to_owned(), file);
+    };
+    match projection {
+        Projection::Source { source, items, optional } => {
+            let data = match seen.sources.get(source) {
+                None => return Err(Missing::Untold(source.clone())),
+                Some(None) if *optional => return Ok(()),
+                Some(None) => return Err(wrong(launch::not_found(source))),
+                Some(Some(data)) => data,
+            };
+            if items.is_empty() {
+                for (key, value) in data {
+                    put(key, None, value.clone());
+                }
+            }
+            for (key, path, mode) in items {
+                match data.get(key) {
+                    Some(value) => put(path, *mode, value.clone()),
+                    None if *optional => {}
+                    None => return Err(wrong(no_such_key(source, key))),
+                }
+            }
+        }
+        Projection::Field { path, field, mode } => {
+            let text = match field {
+                FieldRef::Labels => key_values(&spec.labels),
+                FieldRef::Annotations => key_values(&spec.annotations),
+                FieldRef::Name
+                | FieldRef::Namespace
+                | FieldRef::Uid
+                | FieldRef::Label(_)
+                | FieldRef::Annotation(_)
+                | FieldRef::NodeName
+                | FieldRef::ServiceAccountName
+                | FieldRef::HostIp
+                | FieldRef::PodIp => launch::field(spec, seen, field),
+            };
+            put(path, *mode, text.into_bytes());
+        }
+        Projection::Resource { path, resource, mode } => {
+            let text = launch::resource(spec, resource).map_err(wrong)?;
+            put(path, *mode, text.into_bytes());
+        }
+    }
+    Ok(())
+}
+
+/// VOL-4.
+fn no_such_key(source: &SourceRef, key: &str) -> String {
+    match source {
+        SourceRef::ConfigMap(_) => format!("configmap references non-existent config key: {key}"),
+        SourceRef::Secret(_) => format!("references non-existent secret key: {key}"),
+    }
+}
+
+/// Labels or annotations as a downward API file: `key="value"` lines, the value quoted as Go quotes it.
+fn key_values(pairs: &BTreeMap<String, String>) -> String {
+    let lines: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}={}", go_quoted(value))).collect();
+    lines.join("\n")
+}
+
+fn go_quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            '\u{7}' => quoted.push_str("\\a"),
+            '\u{8}' => quoted.push_str("\\b"),
+            '\u{b}' => quoted.push_str("\\v"),
+            '\u{c}' => quoted.push_str("\\f"),
+            c if u32::from(c) < 0x20 || c == '\u{7f}' => quoted.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,40 @@
+//! The pod's volumes as far as they are known.
+
+use crate::action::VolumeSetup;
+use crate::time::Now;
+
+/// What was asked for, what is in place, what went wrong last.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Volumes {
+    /// Under way, and since when.
+    pub(crate) asked: Option<(Vec<VolumeSetup>, Now)>,
+    /// In place.
+    pub(crate) placed: Option<Vec<VolumeSetup>>,
+    /// The last failure, until the next success.
+    pub(crate) trouble: Option<VolumeTrouble>,
+}
+
+/// A volume that could not be set up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VolumeTrouble {
+    pub(crate) volume: String,
+    pub(crate) message: String,
+    /// How often in a row.
+    pub(crate) tries: u32,
+    pub(crate) at: Now,
+}
+
+impl Volumes {
+    pub(crate) fn ready(&mut self) {
+        if let Some((volumes, _)) = self.asked.take() {
+            self.placed = Some(volumes);
+        }
+        self.trouble = None;
+    }
+
+    pub(crate) fn failed(&mut self, volume: &str, message: &str, at: Now) {
+        let tries = self.trouble.as_ref().map_or(0, |trouble| trouble.tries).saturating_add(1);
+        self.asked = None;
+        self.trouble = Some(VolumeTrouble { volume: volume.to_owned(), message: message.to_owned(), tries, at });
+    }
+}

@@ -1,0 +1,272 @@
+//! What must hold in every life, whatever happens. Every world, of stories and of random lives, is watched by this.
+
+use firstlight_pod::action::{Do, Signal};
+use firstlight_pod::event::{Event, Hook, Instance};
+use firstlight_pod::spec::Init;
+use firstlight_pod::status::{ContainerStatus, State};
+use firstlight_pod::{Now, Plan, Seen, Spec, Status, decide};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What was asked and told so far, as far as the laws need it.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    sandbox: Option<u32>,
+    live: BTreeMap<String, u32>,
+    starting: BTreeSet<Instance>,
+    started: BTreeSet<Instance>,
+    created: BTreeSet<Instance>,
+    /// Regular inits done in this sandbox.
+    done: BTreeSet<String>,
+    /// Containers that have started in this sandbox.
+    begun: BTreeSet<String>,
+    deleted: bool,
+    /// What was asked and is not answered; an engine's restart forgets it.
+    under_way: Vec<Do>,
+    stopped: BTreeMap<Instance, Now>,
+    killed: BTreeSet<Instance>,
+}
+
+impl Watch {
+    pub(crate) fn engine_restarts(&mut self) {
+        self.under_way.clear();
+        self.stopped.clear();
+        self.killed.clear();
+    }
+
+    pub(crate) fn told(&mut self, event: &Event) {
+        match event {
+            Event::SandboxReady { attempt, .. } => {
+                self.sandbox = Some(*attempt);
+                self.created.clear();
+                self.done.clear();
+                self.begun.clear();
+                self.under_way.retain(|what| !matches!(what, Do::CreateSandbox { .. }));
+            }
+            Event::SandboxFailed { .. } => {
+                self.under_way.retain(|what| !matches!(what, Do::CreateSandbox { .. }));
+            }
+            Event::SandboxGone { .. } => {
+                self.sandbox = None;
+                self.live.clear();
+                self.starting.clear();
+                self.under_way.clear();
+            }
+            Event::VolumesReady { .. } | Event::VolumesFailed { .. } => {
+                self.under_way.retain(|what| !matches!(what, Do::PrepareVolumes { .. }));
+            }
+            Event::Created { instance, .. } => {
+                assert!(self.created.insert(instance.clone()), "two containers are created as {instance:?}");
+                self.answered(instance);
+            }
+            Event::Discarded { instance } => {
+                self.created.remove(instance);
+                self.answered(instance);
+            }
+            Event::Started { instance, .. } => {
+                assert!(self.started.insert(instance.clone()), "{instance:?} starts twice");
+                self.starting.remove(instance);
+                self.live.insert(instance.container.clone(), instance.attempt);
+                self.begun.insert(instance.container.clone());
+                self.answered(instance);
+            }
+            Event::Exited { instance, exit } => {
+                self.live.remove(&instance.container);
+                if exit.code == 0 && !exit.oom {
+                    self.done.insert(instance.container.clone());
+                }
+                self.answered(instance);
+            }
+            Event::ImageReady { instance, .. }
+            | Event::ImageFailed { instance, .. }
+            | Event::NotAhead { instance }
+            | Event::StartFailed { instance, .. } => {
+                self.starting.remove(instance);
+                self.answered(instance);
+            }
+            Event::HookDone { instance, hook, .. } => self.under_way.retain(
+                |what| !matches!(what, Do::Hook { instance: of, hook: which, .. } if of == instance && which == hook),
+            ),
+            Event::Probed { instance, probe, .. } => self.under_way.retain(
+                |what| !matches!(what, Do::Probe { instance: of, probe: which, .. } if of == instance && which == probe),
+            ),
+            Event::Deletion { .. } => self.deleted = true,
+            Event::Asked { .. } | Event::Said { .. } | Event::Source { .. } | Event::Pulling { .. } => {}
+        }
+    }
+
+    fn answered(&mut self, instance: &Instance) {
+        self.under_way.retain(|what| match what {
+            Do::Pull { instance: of, .. }
+            | Do::Create { instance: of, .. }
+            | Do::Discard { instance: of }
+            | Do::Start { instance: of } => of != instance,
+            Do::PrepareVolumes { .. }
+            | Do::CreateSandbox { .. }
+            | Do::Hook { .. }
+            | Do::Probe { .. }
+            | Do::Signal { .. }
+            | Do::RemoveSandbox { .. }
+            | Do::Forget => true,
+        });
+    }
+
+    pub(crate) fn planned(&self, spec: &Spec, seen: &Seen, now: Now, plan: &Plan) {
+        assert_eq!(*plan, decide(spec, seen, now), "the same input gives the same plan");
+        if let Some(wake) = plan.wake {
+            assert!(wake > now, "the wake {wake:?} is not after {now:?}");
+        }
+        for wait in &plan.waits {
+            if let Some(until) = wait.until {
+                assert!(until > now, "it waits for a time that is over: {wait:?}");
+                assert!(plan.wake.is_some_and(|wake| wake <= until), "it sleeps past {wait:?}");
+            }
+        }
+        let over = plan.status.phase.is_terminal() && self.sandbox.is_none() && !self.deleted;
+        let forgotten = self.under_way.contains(&Do::Forget);
+        if plan.actions.is_empty() && !over && !forgotten {
+            assert!(!plan.waits.is_empty(), "nothing is done and nothing is waited for: {:?}", plan.status);
+        }
+        if plan.actions.iter().any(|action| matches!(action.what, Do::RemoveSandbox { .. } | Do::Forget)) {
+            assert_eq!(plan.actions.len(), 1, "the sandbox and the pod go last and alone: {:?}", plan.actions);
+        }
+        for action in &plan.actions {
+            assert!(!action.why.0.is_empty(), "no reason for {:?}", action.what);
+        }
+        if plan.status.phase.is_terminal() {
+            assert!(self.live.is_empty(), "the pod is over while {:?} run", self.live);
+        }
+    }
+
+    pub(crate) fn asked(&mut self, spec: &Spec, what: &Do, now: Now) {
+        assert!(!self.under_way.contains(what), "asked again while under way: {what:?}");
+        match what {
+            Do::Start { instance } => self.starts(spec, instance),
+            Do::Create { instance, sandbox, .. } => {
+                assert!(!self.deleted, "{instance:?} is created for a pod that is being deleted");
+                assert_eq!(Some(*sandbox), self.sandbox, "{instance:?} is created in a sandbox that is not there");
+            }
+            Do::Pull { .. } | Do::CreateSandbox { .. } => assert!(!self.deleted, "{what:?} after deletion"),
+            Do::Signal { instance, signal } => self.signals(spec, instance, signal, now),
+            Do::RemoveSandbox { .. } => {
+                assert!(self.live.is_empty(), "the sandbox goes while {:?} run", self.live);
+                assert!(self.starting.is_empty(), "the sandbox goes while {:?} start", self.starting);
+            }
+            Do::Forget => assert!(self.deleted && self.sandbox.is_none(), "forgotten too early"),
+            Do::Hook { instance, hook, .. } => {
+                assert_eq!(self.live.get(&instance.container), Some(&instance.attempt), "{hook:?} of what is not live");
+                if *hook == Hook::PreStop {
+                    self.stopped.entry(instance.clone()).or_insert(now);
+                }
+            }
+            Do::PrepareVolumes { .. } | Do::Discard { .. } | Do::Probe { .. } => {}
+        }
+        match what {
+            Do::Signal { .. } => {}
+            Do::PrepareVolumes { .. }
+            | Do::CreateSandbox { .. }
+            | Do::Pull { .. }
+            | Do::Create { .. }
+            | Do::Discard { .. }
+            | Do::Start { .. }
+            | Do::Hook { .. }
+            | Do::Probe { .. }
+            | Do::RemoveSandbox { .. }
+            | Do::Forget => self.under_way.push(what.clone()),
+        }
+    }
+
+    fn starts(&mut self, spec: &Spec, instance: &Instance) {
+        let name = &instance.container;
+        assert!(!self.deleted, "{instance:?} starts in a pod that is being deleted");
+        assert!(self.created.contains(instance), "{instance:?} starts before it is created");
+        assert!(!self.live.contains_key(name), "{name} starts while it runs");
+        assert!(!self.starting.iter().any(|other| other.container == *name), "{name} starts while it starts");
+        let index = spec.inits.iter().position(|init| init.container().name == *name);
+        for before in spec.inits.iter().take(index.unwrap_or(spec.inits.len())) {
+            let before_name = &before.container().name;
+            match before {
+                Init::Once(_) => {
+                    assert!(self.done.contains(before_name), "{name} starts before init {before_name} is done");
+                }
+                Init::Sidecar(_) => {
+                    assert!(self.begun.contains(before_name), "{name} starts before sidecar {before_name}");
+                }
+            }
+        }
+        if index.is_some_and(|index| matches!(spec.inits[index], Init::Once(_))) {
+            assert!(!self.done.contains(name), "init {name} runs again in the same sandbox");
+        }
+        let main = spec.mains.iter().position(|main| main.name == *name);
+        for before in spec.mains.iter().take(main.unwrap_or(0)) {
+            let starting = self.starting.iter().any(|other| other.container == before.name);
+            assert!(!starting || self.begun.contains(name), "{name} starts while {} does", before.name);
+        }
+        self.starting.insert(instance.clone());
+    }
+
+    fn signals(&mut self, spec: &Spec, instance: &Instance, signal: &Signal, now: Now) {
+        assert_eq!(self.live.get(&instance.container), Some(&instance.attempt), "{signal:?} to what is not live");
+        match signal {
+            Signal::Stop => {
+                let since = *self.stopped.entry(instance.clone()).or_insert(now);
+                let sidecar = spec
+                    .inits
+                    .iter()
+                    .any(|init| matches!(init, Init::Sidecar(container) if container.name == instance.container));
+                if self.deleted && sidecar && now.since(since).0 < 1000 {
+                    let main = spec.mains.iter().find(|main| self.live.contains_key(&main.name));
+                    assert!(main.is_none() || self.late(spec, now), "a sidecar stops before main {main:?}");
+                }
+            }
+            Signal::Kill => {
+                assert!(self.killed.insert(instance.clone()), "{instance:?} is killed twice");
+                assert!(self.stopped.contains_key(instance), "{instance:?} is killed before it was asked to stop");
+            }
+        }
+    }
+
+    /// Whether some container has had its grace already, so that all are stopped at once (TRM-10).
+    fn late(&self, spec: &Spec, now: Now) -> bool {
+        self.stopped.values().any(|since| now.since(*since) >= spec.grace) || !self.killed.is_empty()
+    }
+
+    pub(crate) fn said(&mut self, spec: &Spec, before: &Status, after: &Status) {
+        if before.phase.is_terminal() {
+            assert_eq!(before.phase, after.phase, "a final phase changed");
+        }
+        let holds = |status: &Status, kind: &str| status.conditions.iter().any(|c| c.kind == kind && c.holds);
+        let initialized = |status: &Status| holds(status, "Initialized");
+        assert!(!initialized(before) || initialized(after), "Initialized fell back (CON-10)");
+        assert!(before.start_time.is_none() || before.start_time == after.start_time, "the start time changed");
+        for status in after.inits.iter().chain(&after.mains) {
+            let known = before.inits.iter().chain(&before.mains).find(|known| known.name == status.name);
+            let count = known.map_or(0, |known| known.restart_count);
+            assert!(status.restart_count >= count, "the restart count of {} fell", status.name);
+            assert!(
+                !status.ready || !matches!(status.state, State::Waiting { .. }),
+                "{} waits and is ready",
+                status.name
+            );
+        }
+        for (before, after) in pairs(before, after) {
+            if before.holds == after.holds {
+                assert_eq!(before.since, after.since, "{} did not change but its time did (CON-7)", after.kind);
+            }
+        }
+        if holds(after, "Ready") {
+            assert!(after.mains.iter().all(|main: &ContainerStatus| main.ready), "Ready, but a main is not");
+        }
+        assert_eq!(after.inits.len(), spec.inits.len());
+        assert_eq!(after.mains.len(), spec.mains.len());
+    }
+}
+
+fn pairs<'a>(
+    before: &'a Status,
+    after: &'a Status,
+) -> impl Iterator<Item = (&'a firstlight_pod::status::Condition, &'a firstlight_pod::status::Condition)> {
+    after
+        .conditions
+        .iter()
+        .filter_map(|new| before.conditions.iter().find(|old| old.kind == new.kind).map(|old| (old, new)))
+}

@@ -1,0 +1,11 @@
+//! The life of whole pods: stories that a stranger can review, laws over random lives, and every small input.
+
+#![expect(clippy::unwrap_used, reason = "a panic in a test is its failure")]
+
+mod laws;
+mod lives;
+mod pods;
+mod print;
+mod small;
+mod stories;
+mod world;
