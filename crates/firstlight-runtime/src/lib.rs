@@ -7,6 +7,7 @@
 //!
 //! `unsafe` is allowed in `sys/` alone.
 
+mod beneath;
 pub mod images;
 pub mod network;
 pub mod volumes;

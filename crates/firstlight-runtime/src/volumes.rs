@@ -1,14 +1,33 @@
 //! Where are a pod's volumes, and what is in them? Asked by the engine before it makes a sandbox and whenever a
 //! source changes, and by the shim when it mounts them.
 //!
-//! Every volume of a pod is at [`path`]: `POD_DIR/volumes/NAME`. Volumes in memory are tmpfs mounts at that place in
-//! the engine's own mount namespace, made before the shim is spawned, so that the shim's copy of the mount table has
-//! them and they outlive a sandbox as Kubernetes asks (VOL-2). See `docs/decisions/volumes-in-memory.md`.
+//! Every volume of a pod is at [`path`], whatever its kind:
+//!
+//! ```text
+//! POD_DIR/volumes/        0700, written by the engine alone
+//!   scratch/              emptyDir
+//!   cache/                emptyDir in memory: a tmpfs is mounted here
+//!   config/               configMap, secret, downwardAPI, projected (layout: files.rs; in memory if asked)
+//!   logs -> /var/log      hostPath
+//! ```
+//!
+//! Volumes in memory are mounts of the engine's own mount namespace, made before the shim is spawned, so that the
+//! shim's copy of the mount table has them and they outlive a sandbox as Kubernetes asks (VOL-2). Why not mounts of
+//! the shim: `docs/decisions/volumes-in-memory.md`.
+
+mod empty;
+mod files;
+mod host;
 
 use crate::Allow;
-use firstlight_pod::action::VolumeSetup;
+use crate::beneath::{self, Links};
+use firstlight_pod::action::{VolumeContent, VolumeSetup};
+use rustix::fs::{Mode, OFlags};
+use std::ffi::OsStr;
+use std::fs;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// A volume that could not be set up: what [`firstlight_pod::Event::VolumesFailed`] carries.
@@ -21,8 +40,10 @@ pub struct VolumeError {
     pub message: String,
 }
 
-/// Where the volume of this name is, for mounting. For a `hostPath` this is a link-free directory entry that holds
-/// nothing: ask [`open`] instead, which serves all kinds.
+/// Where the volume of this name is: the source of its bind mount when no `subPath` is asked. A `hostPath` is a link
+/// of ours to the host's path, which mounting follows.
+///
+/// Mount [`VolumeContent::Files`] read-only whatever the mount asks, as the kubelet does.
 #[must_use]
 pub fn path(pod_dir: &Path, name: &str) -> PathBuf {
     pod_dir.join("volumes").join(name)
@@ -32,7 +53,7 @@ pub fn path(pod_dir: &Path, name: &str) -> PathBuf {
 /// that is there already is neither rewritten nor touched. Blocking; call it from a blocking thread.
 ///
 /// Call it before the pod's shim is spawned, at least once: tmpfs mounts must be there when the shim copies the mount
-/// table.
+/// table. `fs_group` is the group that owns all volumes but `hostPath` (VOL-12).
 ///
 /// # Errors
 /// The first volume that could not be set up. Those before it are in place, those after it untouched.
@@ -42,40 +63,102 @@ pub fn prepare(
     fs_group: Option<u32>,
     allow: Allow,
 ) -> Result<(), VolumeError> {
-    let _ = (pod_dir, fs_group, allow);
-    match volumes.first() {
-        None => Ok(()),
-        Some(volume) => Err(VolumeError { volume: volume.name.clone(), message: "volumes come next".to_owned() }),
+    for VolumeSetup { name, content } in volumes {
+        let failed = |message: String| VolumeError { volume: name.clone(), message };
+        if !is_name(name) {
+            return Err(failed("its name is not a DNS label".to_owned()));
+        }
+        let all = volumes_dir(pod_dir).map_err(|e| failed(format!("cannot make the volumes directory: {e}")))?;
+        let outcome = match content {
+            VolumeContent::Empty { memory, size_limit } => {
+                empty::prepare(all.as_fd(), name, *memory, *size_limit, fs_group).map_err(|e| e.to_string())
+            }
+            VolumeContent::Files { files, memory } => files::prepare(all.as_fd(), name, files, *memory, fs_group),
+            VolumeContent::Host { path, check } => host::prepare(all.as_fd(), name, path, *check, allow),
+        };
+        outcome.map_err(failed)?;
     }
+    Ok(())
 }
 
-/// Opens the volume's root (`O_PATH`), whatever its kind, without following a link beneath the pod's directory: the
-/// source of its mount is `/proc/self/fd/N`.
+/// Opens the volume's root (`O_PATH`), whatever its kind: what [`open_sub_path`] starts from.
 ///
 /// # Errors
 /// If the volume is not there.
 pub fn open(pod_dir: &Path, name: &str) -> io::Result<OwnedFd> {
-    let _ = (pod_dir, name);
-    Err(io::ErrorKind::Unsupported.into())
+    if !is_name(name) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} is not the name of a volume")));
+    }
+    // The one link that may be followed is a hostPath's own, which the engine wrote into its own directory.
+    Ok(rustix::fs::open(path(pod_dir, name), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
 }
 
-/// Opens `sub_path` beneath an open volume, component by component, never leaving it (VOL-9, S8); directories that
-/// are missing are made, with the mode and owner of the volume's root. The result may be a file: then a file is
-/// mounted. Mount from the descriptor, never from a path.
+/// Opens `sub_path` beneath an open volume, never leaving it (VOL-9, S8); directories that are missing are made, with
+/// the mode of the volume's root. The result may be a file: then a file is mounted.
+///
+/// Mount from the descriptor (`/proc/self/fd/N`), never from a path: between the two a container may swap a component
+/// for a link.
 ///
 /// # Errors
-/// If a component is a link that leads out, or something in the way is not a directory.
+/// In the kubelet's words where it has them: if the path is not plain, if a component is a link that leads out of the
+/// volume, or if something in the way is not a directory.
 pub fn open_sub_path(volume: BorrowedFd<'_>, sub_path: &str) -> io::Result<OwnedFd> {
-    let _ = (volume, sub_path);
-    Err(io::ErrorKind::Unsupported.into())
+    let path = Path::new(sub_path);
+    let failed = |e: io::Error, message: String| io::Error::new(e.kind(), format!("subPath {sub_path:?}: {message}"));
+    if !beneath::is_plain(path) {
+        let e = io::Error::from(io::ErrorKind::InvalidInput);
+        return Err(failed(e, "must be a relative path without '..'".to_owned()));
+    }
+    let explain = |e: io::Error| match e.raw_os_error() {
+        Some(libc::EXDEV) => failed(e, "not contained in the volume: a link leads out of it".to_owned()),
+        Some(libc::ELOOP) => failed(e, "not contained in the volume: a link leads in circles or nowhere".to_owned()),
+        _ => {
+            let message = e.to_string();
+            failed(e, message)
+        }
+    };
+    match beneath::open(volume, path, OFlags::PATH, Links::Beneath) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        other => return other.map_err(explain),
+    }
+    let mode = Mode::from_raw_mode(rustix::fs::fstat(volume)?.st_mode & 0o7777);
+    // An O_PATH descriptor cannot be the place where directories are made; its reopened twin can.
+    let root = beneath::open(volume, Path::new(""), OFlags::RDONLY | OFlags::DIRECTORY, Links::Refused)?;
+    beneath::make_dirs(root.as_fd(), path, |made| Ok(rustix::fs::fchmod(made, mode)?)).map_err(explain)
 }
 
 /// Removes all volumes of the pod: unmounts what is in memory, then removes the tree beneath the pod's directory
 /// without following a link. What a `hostPath` points at stays. No error if nothing is there.
 ///
 /// # Errors
-/// If something cannot be removed.
+/// If something cannot be removed: a mount that an outsider made in it, for one.
 pub fn remove(pod_dir: &Path) -> io::Result<()> {
-    let _ = pod_dir;
-    Err(io::ErrorKind::Unsupported.into())
+    let pod: OwnedFd = match fs::File::open(pod_dir) {
+        Ok(pod) => pod.into(),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(e),
+    };
+    let volumes = pod_dir.join("volumes");
+    if let Ok(entries) = fs::read_dir(&volumes) {
+        for entry in entries {
+            empty::unmount(&entry?.path())?;
+        }
+    }
+    beneath::remove_tree(pod.as_fd(), OsStr::new("volumes"))
+}
+
+/// A DNS label (RFC 1123), which is what Kubernetes lets a volume be called: never a path.
+fn is_name(name: &str) -> bool {
+    let label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !name.is_empty() && name.len() <= 63 && name.chars().all(label) && !name.starts_with('-') && !name.ends_with('-')
+}
+
+fn volumes_dir(pod_dir: &Path) -> io::Result<OwnedFd> {
+    let volumes = pod_dir.join("volumes");
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&volumes)?;
+    Ok(rustix::fs::open(
+        &volumes,
+        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?)
 }
