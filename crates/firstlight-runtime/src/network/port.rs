@@ -69,6 +69,7 @@ pub fn attach(host: &mut Netlink, port: &Port) -> io::Result<()> {
     let mut pod = Netlink::open()?;
     set_up(&mut pod, LOOPBACK)?;
     let end = pod.link(POD_END)?.ok_or_else(|| io::Error::other("eth0 vanished while it was being set up"))?;
+    set_up(&mut pod, end.index)?;
     add_address(&mut pod, end.index, Prefix { address: port.address, length: 24 })?;
     pod.change(default_route(port.gateway, end.index), NLM_F_CREATE | NLM_F_EXCL)
 }
@@ -93,24 +94,26 @@ pub(super) fn hardware_address(address: Ipv4Addr) -> [u8; 6] {
     [0x0a, 0x58, a, b, c, d]
 }
 
-/// One message makes both ends, enslaves one, and sets both up.
+/// One message makes both ends, and enslaves and sets up the host's. The peer cannot be set up in it: the kernel
+/// configures it before the two are joined (`veth_open` answers `ENOTCONN`).
 fn veth(port: &Port, bridge: u32, pod: &File) -> RouteNetlinkMessage {
-    let up = |name: &str| {
-        let mut end = LinkMessage::default();
-        end.header.flags = LinkFlags::Up;
-        end.header.change_mask = LinkFlags::Up;
-        end.attributes.push(LinkAttribute::IfName(name.to_owned()));
-        end
-    };
-    let mut peer = up(POD_END);
-    peer.attributes.push(LinkAttribute::Address(hardware_address(port.address).to_vec()));
-    peer.attributes.push(LinkAttribute::NetNsFd(pod.as_raw_fd()));
-    let mut end = up(&port.name);
-    end.attributes.push(LinkAttribute::Controller(bridge));
-    end.attributes.push(LinkAttribute::LinkInfo(vec![
-        LinkInfo::Kind(InfoKind::Veth),
-        LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer))),
-    ]));
+    let mut peer = LinkMessage::default();
+    peer.attributes = vec![
+        LinkAttribute::IfName(POD_END.to_owned()),
+        LinkAttribute::Address(hardware_address(port.address).to_vec()),
+        LinkAttribute::NetNsFd(pod.as_raw_fd()),
+    ];
+    let mut end = LinkMessage::default();
+    end.header.flags = LinkFlags::Up;
+    end.header.change_mask = LinkFlags::Up;
+    end.attributes = vec![
+        LinkAttribute::IfName(port.name.clone()),
+        LinkAttribute::Controller(bridge),
+        LinkAttribute::LinkInfo(vec![
+            LinkInfo::Kind(InfoKind::Veth),
+            LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer))),
+        ]),
+    ];
     RouteNetlinkMessage::NewLink(end)
 }
 
