@@ -5,6 +5,7 @@
 //! | [`schema`] | which kinds, fields, merge keys, protobuf numbers and list keys exist (generated tables) |
 //! | [`object`] | what every object has: kind, key, metadata |
 //! | [`decode`] | what the client sent: JSON with duplicate keys found, YAML with budgets, protobuf |
+//! | [`fields`] | fields a type does not have, values of the wrong type, the form Kubernetes answers |
 //! | [`defaults`] | what Kubernetes fills in |
 //! | [`admit`] | what the API itself writes into an object: generation, first status, identity |
 //! | [`validate`] | what Kubernetes refuses, with its field paths and words; what Firstlight does not honour, by name |
@@ -18,11 +19,15 @@
 #![forbid(unsafe_code)]
 
 pub mod admit;
+pub mod decode;
 pub mod defaults;
+pub mod fields;
 pub mod object;
+pub mod patch;
 pub mod print;
 pub mod quantity;
 pub mod schema;
+pub mod select;
 pub mod settle;
 pub mod status_error;
 pub mod time;

@@ -200,11 +200,14 @@ impl Type {
 }
 
 /// The table of a type that stands on its own: the served kinds, their lists, the options and reviews, and the kinds
-/// known but not served (Deployment, Job).
+/// known but not served (Deployment, Job). `DeleteOptions`, `Status` and the like belong to every group.
 #[must_use]
 pub fn type_of(group: &str, version: &str, kind: &str) -> Option<&'static Type> {
-    let found = tables::ROOTS.binary_search_by(|(g, v, k, _)| (*g, *k, *v).cmp(&(group, kind, version))).ok()?;
-    tables::ROOTS.get(found).map(|(_, _, _, ty)| *ty)
+    let find = |group: &str| {
+        let at = tables::ROOTS.binary_search_by(|(g, v, k, _)| (*g, *k, *v).cmp(&(group, kind, version))).ok()?;
+        tables::ROOTS.get(at).map(|(_, _, _, ty)| *ty)
+    };
+    find(group).or_else(|| find("meta.k8s.io"))
 }
 
 /// The group and version of an `apiVersion`: `v1` is the core group's.

@@ -21,8 +21,8 @@ pub struct StatusError {
     pub reason: &'static str,
     /// What people read.
     pub message: String,
-    /// What it is about.
-    pub details: Details,
+    /// What it is about; boxed, as errors travel through every result.
+    pub details: Box<Details>,
 }
 
 /// What a [`StatusError`] is about; empty where unknown.
@@ -62,12 +62,12 @@ impl fmt::Display for StatusError {
 impl std::error::Error for StatusError {}
 
 fn new(code: u16, reason: &'static str, message: impl Into<String>) -> StatusError {
-    StatusError { code, reason, message: message.into(), details: Details::default() }
+    StatusError { code, reason, message: message.into(), details: Box::default() }
 }
 
-fn about(resource: Resource, name: &str) -> Details {
+fn about(resource: Resource, name: &str) -> Box<Details> {
     let Resource { group, plural } = resource;
-    Details { name: name.to_owned(), group: group.to_owned(), kind: plural.to_owned(), ..Details::default() }
+    Box::new(Details { name: name.to_owned(), group: group.to_owned(), kind: plural.to_owned(), ..Details::default() })
 }
 
 /// `pods`, `statefulsets.apps`
@@ -118,7 +118,7 @@ impl StatusError {
             causes,
             ..Details::default()
         };
-        StatusError { details, ..new(422, "Invalid", message) }
+        StatusError { details: Box::new(details), ..new(422, "Invalid", message) }
     }
 
     /// 400: the request cannot be understood.

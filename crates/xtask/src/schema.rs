@@ -31,6 +31,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let fields = fields::Packages::new(read_json(&args.from.join("fields.json"))?)?;
     let documents = documents(&args.from.join("openapi-v3"))?;
     output.insert("src/schema/tables.rs".into(), tables::generate(&fields, &documents)?.into_bytes());
+    for name in served::GOLDEN.iter().flat_map(|name| [format!("{name}.json"), format!("{name}.pb")]) {
+        let path = args.from.join("golden").join(&name);
+        let sample = std::fs::read(&path).with_context(|| path.display().to_string())?;
+        output.insert(Path::new("tests/golden").join(name), sample);
+    }
     let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firstlight-api");
     if args.check { check(&home, &output) } else { write(&home, &output) }
 }

@@ -104,3 +104,28 @@ pub(crate) const PACKAGES: &[Package] = &[
         roots: &["DeleteOptions", "LabelSelector", "List", "ListMeta", "ObjectMeta", "Status"],
     },
 ];
+
+/// The serialisation samples kept as oracles: one JSON and one protobuf file each.
+pub(crate) const GOLDEN: [&str; 21] = [
+    "apps.v1.ControllerRevision",
+    "apps.v1.StatefulSet",
+    "authentication.k8s.io.v1.SelfSubjectReview",
+    "authentication.k8s.io.v1.TokenRequest",
+    "authorization.k8s.io.v1.SelfSubjectAccessReview",
+    "authorization.k8s.io.v1.SelfSubjectRulesReview",
+    "autoscaling.v1.Scale",
+    "coordination.k8s.io.v1.Lease",
+    "core.v1.Binding",
+    "core.v1.ConfigMap",
+    "core.v1.DeleteOptions",
+    "core.v1.Event",
+    "core.v1.Namespace",
+    "core.v1.Node",
+    "core.v1.Pod",
+    "core.v1.Secret",
+    "core.v1.Service",
+    "core.v1.ServiceAccount",
+    "discovery.k8s.io.v1.EndpointSlice",
+    "events.k8s.io.v1.Event",
+    "policy.v1.Eviction",
+];
