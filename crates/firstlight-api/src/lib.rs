@@ -21,6 +21,7 @@
 pub mod admit;
 pub mod decode;
 pub mod defaults;
+pub mod discovery;
 pub mod fields;
 pub mod object;
 pub mod patch;

@@ -5,6 +5,7 @@
 //! published documents) and `golden/` (the serialisation samples of `k8s.io/api/testdata`), all of one minor version.
 
 mod fields;
+mod openapi;
 mod served;
 mod tables;
 
@@ -31,6 +32,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let fields = fields::Packages::new(read_json(&args.from.join("fields.json"))?)?;
     let documents = documents(&args.from.join("openapi-v3"))?;
     output.insert("src/schema/tables.rs".into(), tables::generate(&fields, &documents)?.into_bytes());
+    openapi::generate(&documents, &mut output)?;
     for name in served::GOLDEN.iter().flat_map(|name| [format!("{name}.json"), format!("{name}.pb")]) {
         let path = args.from.join("golden").join(&name);
         let sample = std::fs::read(&path).with_context(|| path.display().to_string())?;

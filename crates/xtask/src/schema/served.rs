@@ -129,3 +129,86 @@ pub(crate) const GOLDEN: [&str; 21] = [
     "events.k8s.io.v1.Event",
     "policy.v1.Eviction",
 ];
+
+/// A resource whose paths are kept in the OpenAPI documents.
+pub(crate) struct ServedResource {
+    pub(crate) document: &'static str,
+    pub(crate) plural: &'static str,
+    pub(crate) subresources: &'static [&'static str],
+}
+
+impl ServedResource {
+    /// `apps` of `apis__apps__v1`; empty for the core group.
+    pub(crate) fn group(&self) -> &'static str {
+        self.document.split("__").nth(1).filter(|_| self.document != "api__v1").unwrap_or_default()
+    }
+}
+
+const fn served(document: &'static str, plural: &'static str, subresources: &'static [&'static str]) -> ServedResource {
+    ServedResource { document, plural, subresources }
+}
+
+/// The served resources; a test of `firstlight-api` holds its table of kinds against the documents made of them.
+pub(crate) const RESOURCES: &[ServedResource] = &[
+    served("api__v1", "configmaps", &[]),
+    served("api__v1", "events", &[]),
+    served("api__v1", "namespaces", &["finalize", "status"]),
+    served("api__v1", "nodes", &["status"]),
+    served("api__v1", "pods", &["attach", "binding", "eviction", "exec", "log", "portforward", "status"]),
+    served("api__v1", "secrets", &[]),
+    served("api__v1", "serviceaccounts", &[]),
+    served("api__v1", "services", &["status"]),
+    served("apis__apps__v1", "controllerrevisions", &[]),
+    served("apis__apps__v1", "statefulsets", &["scale", "status"]),
+    served("apis__authentication.k8s.io__v1", "selfsubjectreviews", &[]),
+    served("apis__authorization.k8s.io__v1", "selfsubjectaccessreviews", &[]),
+    served("apis__authorization.k8s.io__v1", "selfsubjectrulesreviews", &[]),
+    served("apis__coordination.k8s.io__v1", "leases", &[]),
+    served("apis__discovery.k8s.io__v1", "endpointslices", &[]),
+    served("apis__events.k8s.io__v1", "events", &[]),
+];
+
+/// Media types that are read or answered.
+pub(crate) const MEDIA_TYPES: &[&str] = &[
+    "*/*",
+    "application/json",
+    "application/json-patch+json",
+    "application/json;stream=watch",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+    "text/plain",
+];
+
+/// Parameters that are honoured.
+pub(crate) const PARAMETERS: &[&str] = &[
+    "allowWatchBookmarks",
+    "command",
+    "container",
+    "continue",
+    "dryRun",
+    "fieldManager",
+    "fieldSelector",
+    "fieldValidation",
+    "follow",
+    "gracePeriodSeconds",
+    "labelSelector",
+    "limit",
+    "limitBytes",
+    "name",
+    "namespace",
+    "ports",
+    "previous",
+    "propagationPolicy",
+    "resourceVersion",
+    "resourceVersionMatch",
+    "sendInitialEvents",
+    "sinceSeconds",
+    "stderr",
+    "stdin",
+    "stdout",
+    "tailLines",
+    "timeoutSeconds",
+    "timestamps",
+    "tty",
+    "watch",
+];
