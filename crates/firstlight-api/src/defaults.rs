@@ -6,14 +6,14 @@
 //!
 //! | file | what it fills in |
 //! | --- | --- |
-//! | `defaults/canonical.rs` | one way of writing: quantities as canonical text, `null` as absence |
+//! | `fields/canonical.rs` | one way of writing, first: quantities as canonical text, `null` as absence |
 //! | `defaults/pod.rs` | Pods and pod templates |
 //! | `defaults/kinds.rs` | Service, StatefulSet, Secret, Namespace, EndpointSlice |
 
-mod canonical;
 mod kinds;
 mod pod;
 
+use crate::fields::canonical;
 use crate::object::resources;
 use crate::schema::Kind;
 use crate::view::Fill;
@@ -21,7 +21,7 @@ use serde_json::Value;
 
 /// Fills in what `object`, of this kind, leaves open. Total: what has the wrong type is left for validation.
 pub fn apply(kind: &Kind, object: &mut Value) {
-    canonical::apply(kind.ty, object);
+    canonical(kind.ty, object);
     match kind.resource {
         resources::PODS => pod::apply(object),
         resources::SERVICES => kinds::service(object),

@@ -11,6 +11,7 @@
 //! | [`validate`] | what Kubernetes refuses, with its field paths and words; what Firstlight does not honour, by name |
 //! | [`patch`] | JSON, merge and strategic merge patches |
 //! | [`select`] | label and field selectors |
+//! | [`event_view`] | an Event as `events.k8s.io/v1` names its fields |
 //! | [`print`] | the Table that `kubectl get` shows |
 //! | [`status_error`] | the `Status` object of every failure |
 //! | [`settle`] | a Pod as `firstlight_pod::Spec` |
@@ -22,6 +23,7 @@ pub mod admit;
 pub mod decode;
 pub mod defaults;
 pub mod discovery;
+pub mod event_view;
 pub mod fields;
 pub mod object;
 pub mod patch;

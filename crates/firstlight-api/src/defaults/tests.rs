@@ -179,7 +179,7 @@ fn a_namespace_has_its_finalizer_label_and_phase() {
         json!({ "metadata": { "name": "x", "labels": { "kubernetes.io/metadata.name": "x" } },
             "spec": { "finalizers": ["kubernetes"] }, "status": { "phase": "Active" } })
     );
-    let going = json!({ "metadata": { "deletionTimestamp": "t", "name": "" }, "spec": {}, "status": { "phase": "Terminating" } });
+    let going = json!({ "metadata": { "deletionTimestamp": "t" }, "spec": {}, "status": { "phase": "Terminating" } });
     assert_eq!(defaulted(resources::NAMESPACES, going.clone()), going);
 }
 
