@@ -8,7 +8,8 @@
 //! | [`fields`] | fields a type does not have, values of the wrong type, the form Kubernetes answers |
 //! | [`defaults`] | what Kubernetes fills in |
 //! | [`admit`] | what the API itself writes into an object: generation, first status, identity |
-//! | [`validate`] | what Kubernetes refuses, with its field paths and words; what Firstlight does not honour, by name |
+//! | [`validate`] | what Kubernetes refuses, with its field paths and words |
+//! | [`honoured`] | what Firstlight does not honour yet: refused by name, with the way out |
 //! | [`patch`] | JSON, merge and strategic merge patches |
 //! | [`select`] | label and field selectors |
 //! | [`event_view`] | an Event as `events.k8s.io/v1` names its fields |
@@ -25,6 +26,7 @@ pub mod defaults;
 pub mod discovery;
 pub mod event_view;
 pub mod fields;
+pub mod honoured;
 pub mod object;
 pub mod patch;
 pub mod print;
@@ -34,6 +36,7 @@ pub mod select;
 pub mod settle;
 pub mod status_error;
 pub mod time;
+pub mod validate;
 pub mod write_status;
 
 mod refuse;

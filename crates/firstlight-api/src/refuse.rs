@@ -13,6 +13,11 @@ impl Refusals {
         if self.0.is_empty() { Ok(value) } else { Err(self.0) }
     }
 
+    /// All of them.
+    pub(crate) fn into_vec(self) -> Vec<FieldError> {
+        self.0
+    }
+
     /// One more.
     pub(crate) fn add(&mut self, error: FieldError) {
         self.0.push(error);
@@ -28,6 +33,16 @@ impl Refusals {
         self.add(FieldError::invalid(field, value, detail));
     }
 
+    /// A value that is there twice.
+    pub(crate) fn duplicate(&mut self, field: &str, value: impl Into<Value>) {
+        self.add(FieldError::duplicate(field, value));
+    }
+
+    /// A value that refers to something that is not there.
+    pub(crate) fn not_found(&mut self, field: &str, value: impl Into<Value>) {
+        self.add(FieldError::not_found(field, value));
+    }
+
     /// A value that may not be there.
     pub(crate) fn forbidden(&mut self, field: &str, detail: &str) {
         self.add(FieldError::forbidden(field, detail));
@@ -38,5 +53,22 @@ impl Refusals {
         let mut supported = supported.to_vec();
         supported.sort_unstable();
         self.add(FieldError::not_supported(field, value, &supported));
+    }
+
+    /// A value with all that is wrong with it.
+    pub(crate) fn each(&mut self, field: &str, value: &str, problems: Vec<String>) {
+        for problem in problems {
+            self.invalid(field, value, &problem);
+        }
+    }
+
+    /// A value with more bytes than it may have.
+    pub(crate) fn too_long(&mut self, field: &str, most: usize) {
+        self.add(FieldError::too_long(field, most));
+    }
+
+    /// A list with more items than it may have.
+    pub(crate) fn too_many(&mut self, field: &str, count: usize, most: usize) {
+        self.add(FieldError::too_many(field, count, most));
     }
 }

@@ -30,6 +30,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 pub use identity::DOMAIN;
+pub(crate) use reference::{ENV_FIELDS, VOLUME_FIELDS, field, resource_name_ok};
 
 /// The grace of a pod that names none (DEF-1).
 const DEFAULT_GRACE_S: i64 = 30;

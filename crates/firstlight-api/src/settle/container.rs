@@ -109,9 +109,11 @@ fn env_value(from: &Value, own: &str, path: &str, refused: &mut Refusals) -> Opt
 
 fn mount(mount: &Value) -> Mount {
     let expression = mount.text_some("subPathExpr");
+    // A relative place is taken from the root, as the kubelet takes it.
+    let slash = if mount.text("mountPath").starts_with('/') { "" } else { "/" };
     Mount {
         volume: mount.text("name").to_owned(),
-        path: mount.text("mountPath").to_owned(),
+        path: format!("{slash}{}", mount.text("mountPath")),
         sub_path: expression.unwrap_or_else(|| mount.text("subPath")).to_owned(),
         sub_path_expr: expression.is_some(),
         read_only: mount.flag("readOnly"),

@@ -19,6 +19,10 @@ pub(crate) const ENV_FIELDS: [&str; 9] = [
     "status.podIPs",
 ];
 
+/// What a downward API volume may name, beside single labels and annotations.
+pub(crate) const VOLUME_FIELDS: [&str; 5] =
+    ["metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid"];
+
 /// The field a `fieldPath` means, wherever it may be used.
 pub(crate) fn field(path: &str) -> Option<FieldRef> {
     match path {

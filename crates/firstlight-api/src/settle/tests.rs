@@ -153,7 +153,7 @@ fn probes_and_hooks_with_named_ports() {
 #[test]
 fn volumes_in_every_kind() {
     let mut spec = main(json!({ "volumeMounts": [
-        { "name": "v", "mountPath": "/v", "subPathExpr": "$(A)/b", "readOnly": true }, { "name": "v", "mountPath": "/w", "subPath": "s" } ] }));
+        { "name": "v", "mountPath": "/v", "subPathExpr": "$(A)/b", "readOnly": true }, { "name": "v", "mountPath": "w", "subPath": "s" } ] }));
     spec["volumes"] = json!([
         { "name": "bare" },
         { "name": "mem", "emptyDir": { "medium": "Memory", "sizeLimit": "1Mi" } },
@@ -181,7 +181,7 @@ fn volumes_in_every_kind() {
     assert_eq!(kinds[6], &VolumeKind::HostPath { path: "/h".into(), check: HostPathType::Directory });
     let mounts = &spec.mains[0].mounts;
     assert!(mounts[0].sub_path_expr && mounts[0].read_only && mounts[0].sub_path == "$(A)/b");
-    assert!(!mounts[1].sub_path_expr && mounts[1].sub_path == "s");
+    assert!(!mounts[1].sub_path_expr && mounts[1].sub_path == "s" && mounts[1].path == "/w");
     assert_eq!(spec.sources(), [SourceRef::ConfigMap("c".into()), SourceRef::Secret("s".into())]);
 }
 

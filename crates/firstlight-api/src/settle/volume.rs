@@ -84,7 +84,7 @@ fn projected(of: &Value, path: &str, refused: &mut Refusals) -> VolumeKind {
             projections.push(keys(SourceRef::Secret(secret.text("name").to_owned()), secret));
         } else if let Some(downward) = source.get_some("downwardAPI") {
             projections.extend(downward_items(downward, &format!("{at}.downwardAPI"), refused));
-        } else {
+        } else if !source.as_object().is_some_and(|source| source.values().all(Value::is_null)) {
             refused.forbidden(&at, "this projection is not honoured; use configMap, secret or downwardAPI");
         }
     }

@@ -5,3 +5,5 @@ mod codec;
 mod golden;
 mod patch;
 mod print;
+mod properties;
+mod validate;

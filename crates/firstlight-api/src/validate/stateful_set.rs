@@ -1,0 +1,104 @@
+//! StatefulSets (STS-12, STS-13).
+
+use super::pod::{self, Holder};
+use super::{meta, selector, text};
+use crate::refuse::Refusals;
+use crate::view::View;
+use serde_json::Value;
+
+/// What may change, in the order upstream names it.
+const CHANGEABLE: [&str; 7] = [
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
+    "minReadySeconds",
+];
+
+pub(super) fn check(set: &Value, refused: &mut Refusals) {
+    let spec = set.object("spec");
+    let policies = ["OrderedReady", "Parallel"];
+    exactly(spec.object("podManagementPolicy"), "spec.podManagementPolicy", &policies, refused);
+    strategy(spec.object("updateStrategy"), refused);
+    for key in ["replicas", "minReadySeconds", "revisionHistoryLimit"] {
+        not_negative(spec, key, "spec", refused);
+    }
+    not_negative(spec.object("ordinals"), "start", "spec.ordinals", refused);
+    if let Some(name) = spec.text_some("serviceName") {
+        refused.each("spec.serviceName", name, text::dns_subdomain(name));
+    }
+    selected(spec, refused);
+    let template = spec.object("template");
+    meta::labels_and_annotations(template.object("metadata"), "spec.template.metadata", refused);
+    let pod = template.object("spec");
+    pod::check(pod, "spec.template.spec", Holder::Template, refused);
+    if !matches!(pod.text("restartPolicy"), "Always" | "") {
+        refused.unsupported("spec.template.spec.restartPolicy", pod.text("restartPolicy"), &["Always"]);
+    }
+    if pod.get_some("activeDeadlineSeconds").is_some() {
+        let at = "spec.template.spec.activeDeadlineSeconds";
+        refused.forbidden(at, "activeDeadlineSeconds in StatefulSet is not Supported");
+    }
+}
+
+fn selected(spec: &Value, refused: &mut Refusals) {
+    let Some(selector) = spec.get_some("selector") else {
+        refused.required("spec.selector", "");
+        return;
+    };
+    selector::check(selector, "spec.selector", refused);
+    if selector.members("matchLabels").next().is_none() && selector.list("matchExpressions").is_empty() {
+        refused.invalid("spec.selector", selector.clone(), "empty selector is invalid for statefulset");
+    }
+    let labels = spec.object("template").object("metadata").object("labels");
+    if !selector::matches(selector, labels) {
+        let words = "`selector` does not match template `labels`";
+        refused.invalid("spec.template.metadata.labels", labels.clone(), words);
+    }
+}
+
+fn strategy(strategy: &Value, refused: &mut Refusals) {
+    let at = "spec.updateStrategy";
+    exactly(strategy.object("type"), at, &["RollingUpdate", "OnDelete"], refused);
+    match strategy.get_some("rollingUpdate") {
+        Some(rolling) if strategy.text("type") == "OnDelete" => {
+            let words = "only allowed for updateStrategy 'RollingUpdate'";
+            refused.invalid(&format!("{at}.rollingUpdate"), rolling.clone(), words);
+        }
+        Some(rolling) => not_negative(rolling, "partition", &format!("{at}.rollingUpdate"), refused),
+        None => {}
+    }
+}
+
+/// A word that must be one of two, said the way upstream says it for this kind.
+fn exactly(value: &Value, path: &str, words: &[&str; 2], refused: &mut Refusals) {
+    match value.as_str().unwrap_or("") {
+        "" => refused.required(path, ""),
+        word if words.contains(&word) => {}
+        word => refused.invalid(path, word, &format!("must be '{}' or '{}'", words[0], words[1])),
+    }
+}
+
+fn not_negative(of: &Value, key: &str, path: &str, refused: &mut Refusals) {
+    if let Some(number) = of.int(key).filter(|number| *number < 0) {
+        refused.invalid(&format!("{path}.{key}"), number, text::NOT_NEGATIVE);
+    }
+}
+
+/// STS-12.
+pub(super) fn update(old: &Value, new: &Value, refused: &mut Refusals) {
+    let fixed = |set: &Value| {
+        let mut spec = set.object("spec").as_object().cloned().unwrap_or_default();
+        spec.retain(|key, _| !CHANGEABLE.contains(&key.as_str()));
+        spec
+    };
+    if fixed(old) != fixed(new) {
+        let (last, others) = CHANGEABLE.split_last().unwrap_or((&"", &[]));
+        let others: Vec<String> = others.iter().map(|key| format!("'{key}'")).collect();
+        let others = others.join(", ");
+        let words = format!("updates to statefulset spec for fields other than {others} and '{last}' are forbidden");
+        refused.forbidden("spec", &words);
+    }
+}
