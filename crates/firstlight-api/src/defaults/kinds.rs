@@ -52,8 +52,8 @@ pub(super) fn secret(secret: &mut Value) {
     secret.fill("type", "Opaque");
     let Some(map) = secret.as_object_mut() else { return };
     let Some(Value::Object(texts)) = map.remove("stringData") else { return };
-    let data = map.entry("data").or_insert_with(|| Value::Object(Map::new()));
-    for (key, text) in texts {
+    for (key, text) in texts.into_iter().filter(|(_, text)| text.is_string()) {
+        let data = map.entry("data").or_insert_with(|| Value::Object(Map::new()));
         if let (Some(data), Some(text)) = (data.as_object_mut(), text.as_str()) {
             data.insert(key, Value::String(BASE64_STANDARD.encode(text)));
         }

@@ -1,4 +1,4 @@
-//! Label selectors inside objects: well formed, and what they match.
+//! Label selectors inside objects: whether they are well formed. What they match is [`crate::select`]'s.
 
 use super::text;
 use crate::refuse::Refusals;
@@ -30,21 +30,4 @@ pub(super) fn check(selector: &Value, path: &str, refused: &mut Refusals) {
             refused.each(&format!("{at}.values[{j}]"), value, text::label_value(value));
         }
     }
-}
-
-/// Whether a well-formed selector matches these labels.
-pub(super) fn matches(selector: &Value, labels: &Value) -> bool {
-    let value_of = |key: &str| labels.get_some(key).and_then(Value::as_str);
-    let equal = selector.members("matchLabels").all(|(key, value)| value_of(key) == value.as_str());
-    let expressed = selector.list("matchExpressions").iter().all(|expression| {
-        let value = value_of(expression.text("key"));
-        let listed = value.is_some_and(|value| expression.texts("values").iter().any(|v| v == value));
-        match expression.text("operator") {
-            "In" => listed,
-            "NotIn" => !listed,
-            "Exists" => value.is_some(),
-            _ => value.is_none(),
-        }
-    });
-    equal && expressed
 }

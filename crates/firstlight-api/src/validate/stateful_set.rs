@@ -3,6 +3,7 @@
 use super::pod::{self, Holder};
 use super::{meta, selector, text};
 use crate::refuse::Refusals;
+use crate::select::Labels;
 use crate::view::View;
 use serde_json::Value;
 
@@ -53,7 +54,8 @@ fn selected(spec: &Value, refused: &mut Refusals) {
         refused.invalid("spec.selector", selector.clone(), "empty selector is invalid for statefulset");
     }
     let labels = spec.object("template").object("metadata").object("labels");
-    if !selector::matches(selector, labels) {
+    // A selector that cannot be read was refused above.
+    if Labels::structured(selector).is_ok_and(|selector| !selector.matches_labels(labels.as_object())) {
         let words = "`selector` does not match template `labels`";
         refused.invalid("spec.template.metadata.labels", labels.clone(), words);
     }

@@ -3,7 +3,7 @@
 use firstlight_api::object::resources;
 use firstlight_api::print::{IncludeObject, table};
 use firstlight_api::schema::{Kind, Of, Shape, Type, kinds};
-use firstlight_api::{admit, defaults, settle, validate, write_status};
+use firstlight_api::{admit, defaults, fields, settle, validate, write_status};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -149,30 +149,6 @@ fn mutate(value: &mut Value, luck: &mut Luck) {
     }
 }
 
-/// Whether decoding would let it pass: every known field is of its type.
-fn well_typed(ty: &'static Type, value: &Value) -> bool {
-    let one = |of: Of, value: &Value| match of {
-        Of::Str | Of::Bytes | Of::Time | Of::MicroTime => value.is_string(),
-        Of::Bool => value.is_boolean(),
-        Of::Int32 | Of::Int64 => value.is_i64(),
-        Of::Quantity => value.is_string() || value.is_number(),
-        Of::IntOrString => value.is_string() || value.is_i64(),
-        Of::Raw | Of::FieldsV1 => value.is_object(),
-        Of::Strings => value.is_array(),
-        Of::Message(ty) => well_typed(ty, value),
-    };
-    let shaped = |shape: Shape, value: &Value| match shape {
-        Shape::One(of) => one(of, value),
-        Shape::List(of) => value.as_array().is_some_and(|items| items.iter().all(|item| one(of, item))),
-        Shape::Map(of) => value.as_object().is_some_and(|items| items.values().all(|item| one(of, item))),
-    };
-    value.as_object().is_some_and(|object| {
-        object
-            .iter()
-            .all(|(key, value)| value.is_null() || ty.field(key).is_none_or(|field| shaped(field.shape, value)))
-    })
-}
-
 fn stored(kind: &Kind, mut object: Value) -> Value {
     defaults::apply(kind, &mut object);
     admit::create(kind, &mut object);
@@ -199,7 +175,7 @@ proptest! {
         for _ in 0..changes {
             mutate(&mut pod["spec"], &mut luck);
         }
-        prop_assume!(well_typed(kind.ty, &pod));
+        prop_assume!(fields::type_errors(kind.ty, &pod).is_ok());
         let pod = stored(kind, pod);
         let errors = validate::create(kind, &pod);
         let settled = settle::pod(&pod);
