@@ -1,5 +1,7 @@
 //! The server as its clients meet it.
 
 mod client;
+mod fake;
 mod identity;
 mod listener;
+mod streams;

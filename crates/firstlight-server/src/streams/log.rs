@@ -1,0 +1,93 @@
+//! `GET pods/NAME/log`: what a container wrote, as plain text, at once or as it comes.
+
+use super::container::{Run, logged_run};
+use super::query::Query;
+use crate::body::Body;
+use crate::console::LogOptions;
+use crate::refusal::{Cause, CauseKind, Refusal};
+use futures::{StreamExt, TryStreamExt};
+use http::{HeaderValue, Response, header};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::io::AsyncRead;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::io::ReaderStream;
+use tokio_util::sync::CancellationToken;
+
+/// Bytes sent at once. What is there is sent at once, however little, so that a follower sees each line as it comes.
+const PIECE: usize = 16 << 10;
+
+/// What the query asks for, in the state the pod is in.
+///
+/// Source of the rules: Kubernetes, `ValidatePodLogOptions` in `pkg/apis/core/v1/validation/validation.go`.
+pub(super) fn options(query: &Query, pod: &Value, container: &str, now: Timestamp) -> Result<LogOptions, Refusal> {
+    let tail = query.number("tailLines")?;
+    let limit = query.number("limitBytes")?;
+    let since_seconds = query.number("sinceSeconds")?;
+    let since_time = match query.first("sinceTime") {
+        None => None,
+        Some(text) => Some(text.parse::<Timestamp>().map_err(|error| {
+            Refusal::bad_request(format!("sinceTime: {text:?} is not a time as RFC 3339 has it: {error}"))
+        })?),
+    };
+    let mut causes = Vec::new();
+    causes.extend(tail.and_then(|lines| at_least(0, "tailLines", lines, "must be greater than or equal to 0")));
+    causes.extend(limit.and_then(|bytes| at_least(1, "limitBytes", bytes, "must be greater than 0")));
+    causes.extend(since_seconds.and_then(|seconds| at_least(1, "sinceSeconds", seconds, "must be greater than 0")));
+    if since_seconds.is_some() && since_time.is_some() {
+        causes.push(forbidden("", "at most one of `sinceTime` or `sinceSeconds` may be specified"));
+    }
+    if query.first("stream").is_some_and(|stream| stream != "All") {
+        causes.push(forbidden("stream", "may not be specified: the log has both streams in the order of writing"));
+    }
+    if !causes.is_empty() {
+        let name = firstlight_api::object::text(pod, &["metadata", "name"]);
+        return Err(Refusal::invalid("PodLogOptions", name, &causes));
+    }
+    let since = since_time
+        .map(Timestamp::as_millisecond)
+        .or_else(|| since_seconds.map(|seconds| now.as_millisecond().saturating_sub(seconds.saturating_mul(1000))));
+    let previous = match logged_run(pod, container, query.flag("previous"))? {
+        Run::Latest => false,
+        Run::Before => true,
+    };
+    Ok(LogOptions {
+        previous,
+        follow: query.flag("follow"),
+        tail: tail.and_then(|lines| u64::try_from(lines).ok()),
+        since: since.map(|millis| u64::try_from(millis).unwrap_or(0)),
+        timestamps: query.flag("timestamps"),
+        limit: limit.and_then(|bytes| u64::try_from(bytes).ok()),
+    })
+}
+
+fn at_least(least: i64, field: &'static str, value: i64, problem: &str) -> Option<Cause> {
+    let kind = CauseKind::Invalid(value.to_string());
+    (value < least).then(|| Cause { field, kind, problem: problem.to_owned() })
+}
+
+fn forbidden(field: &'static str, problem: &str) -> Cause {
+    Cause { field, kind: CauseKind::Forbidden, problem: problem.to_owned() }
+}
+
+/// The answer: `log` until it ends or the server stops. `place` is given back with it.
+pub(super) fn answer(
+    log: Box<dyn AsyncRead + Send + Unpin>,
+    place: OwnedSemaphorePermit,
+    stop: CancellationToken,
+) -> Response<Body> {
+    let pieces = ReaderStream::with_capacity(log, PIECE)
+        .take_until(stop.cancelled_owned())
+        .map_ok(Frame::data)
+        .inspect(move |_| {
+            let _ = &place;
+        });
+    let mut response = Response::new(BodyExt::boxed_unsync(StreamBody::new(pieces)));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+}
+
+#[cfg(test)]
+mod tests;
