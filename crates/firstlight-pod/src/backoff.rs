@@ -46,6 +46,12 @@ impl Crashes {
         if self.counts(finished, Some(image)) { doubled(INITIAL.min(cap), self.restarts, cap) } else { Millis(0) }
     }
 
+    /// How long the restart counted last had to wait; `None` if it was immediate.
+    pub(crate) fn last_delay(&self, cap: Millis) -> Option<Millis> {
+        let before = self.restarts.checked_sub(1).filter(|before| *before > 0)?;
+        Some(doubled(INITIAL.min(cap), before, cap))
+    }
+
     /// Whether the count still stands: it is about this image (BKF-5), and the instance did not run so long that
     /// everything before is forgiven (BKF-4).
     fn counts(&self, finished: Now, image: Option<&str>) -> bool {

@@ -75,8 +75,7 @@ pub fn of_event(spec: &Spec, seen: &Seen, event: &Event) -> Vec<Report> {
     }
 }
 
-/// What a wait is worth telling. Called when a wait begins that was not there before: one that differs from all
-/// before it in container, reason or beginning.
+/// What a wait is worth telling. Called for every wait of a plan that was not among those of the plan before.
 #[must_use]
 pub fn of_wait(spec: &Spec, wait: &Wait) -> Vec<Report> {
     let Wait { container, reason, what, .. } = wait;

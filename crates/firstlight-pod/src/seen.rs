@@ -202,11 +202,17 @@ impl Seen {
         }
     }
 
-    /// A sandbox that is up is the only one: what older ones held ended with them.
+    /// A sandbox that is up is the only one: what others held ended with them, even if they had its number.
     fn leave_sandboxes_but(&mut self, attempt: u32, at: Now) {
-        if self.sandbox.attempt().is_some_and(|known| known != attempt) {
+        let other = match &self.sandbox {
+            Sandbox::Never => false,
+            Sandbox::Creating { attempt: known, .. } | Sandbox::Ready { attempt: known, .. } => *known != attempt,
+            Sandbox::Failed { .. } | Sandbox::Gone { .. } => true,
+        };
+        if other {
             for history in self.containers.values_mut() {
                 history.lost(at);
+                history.past_is_elsewhere();
             }
         }
     }

@@ -12,17 +12,13 @@ use crate::seen::Sandbox;
 pub(crate) fn drain(turn: &mut Turn<'_>, ending: &Ending) {
     let grace = Grace { since: ending.since, length: ending.grace };
     let why = ending.verdict.why();
-    // Walking backwards, a sidecar meets every container that stops before it first (TRM-9).
     let mut still_runs = false;
-    for (container, role) in turn.containers().rev() {
+    for (index, (container, role)) in turn.containers().enumerate() {
         let history = turn.history(container);
+        still_runs = still_runs || history.may_run();
         if let Some(live) = history.live() {
-            let its_turn = match role {
-                Role::Sidecar => !still_runs,
-                Role::Once | Role::Main => true,
-            };
-            let own = restart::stop_reason(container, role, live).zip(live.stop_asked);
-            let grace = match own {
+            let its_turn = role != Role::Sidecar || !later_runs(turn, index);
+            let grace = match restart::stop_reason(container, role, live).zip(live.stop_asked) {
                 // Its own end had begun already, and may be nearer.
                 Some((reason, since)) => nearer(grace, Grace { since, length: reason.grace(turn.spec, container) }),
                 None => grace,
@@ -31,11 +27,16 @@ pub(crate) fn drain(turn: &mut Turn<'_>, ending: &Ending) {
         } else if history.may_run() {
             turn.wait(Some(container), "ContainerStarting", "its start to be over, to stop it", grace.since);
         }
-        still_runs = still_runs || history.may_run();
     }
     if !still_runs {
         take_down(turn, ending);
     }
+}
+
+/// Whether a main or a sidecar after this one runs: those stop first (TRM-9). A regular init holds nobody up (TRM-8).
+fn later_runs(turn: &Turn<'_>, index: usize) -> bool {
+    let later = turn.containers().skip(index.saturating_add(1));
+    later.filter(|(_, role)| *role != Role::Once).any(|(container, _)| turn.history(container).may_run())
 }
 
 fn nearer(a: Grace, b: Grace) -> Grace {

@@ -129,12 +129,14 @@ fn done(turn: &Turn<'_>) -> Option<(Verdict, Now)> {
 }
 
 fn sandbox_lost(turn: &Turn<'_>) -> Option<(Verdict, Now)> {
+    let mut pasts = turn.containers().filter_map(|(container, _)| turn.history(container).past.as_ref());
     let lost_at = match &turn.seen.sandbox {
-        Sandbox::Gone { at, .. } => *at,
+        Sandbox::Gone { at, .. } => pasts.next().map(|_| *at),
         // The API knows of containers but nothing of a sandbox is left on this machine.
-        Sandbox::Never => turn.seen.began?,
-        Sandbox::Creating { .. } | Sandbox::Ready { .. } | Sandbox::Failed { .. } => return None,
+        Sandbox::Never => pasts.next().and(turn.seen.began),
+        Sandbox::Creating { .. } | Sandbox::Ready { .. } | Sandbox::Failed { .. } => {
+            pasts.find(|past| past.lost).map(|past| past.terminated.finished_at)
+        }
     };
-    let ran = turn.containers().any(|(container, _)| turn.history(container).past.is_some());
-    (turn.spec.restart == RestartPolicy::Never && ran).then_some((Verdict::SandboxLost, lost_at))
+    lost_at.filter(|_| turn.spec.restart == RestartPolicy::Never).map(|at| (Verdict::SandboxLost, at))
 }

@@ -12,7 +12,8 @@ pub(crate) fn start(turn: &mut Turn<'_>) {
     let sandbox = turn.seen.sandbox.attempt();
     let mut before = None;
     for main in &spec.mains {
-        let first = !turn.history(main).had_turn_in(sandbox);
+        let history = turn.history(main);
+        let first = history.live().is_none() && history.past_in(sandbox).is_none();
         match before {
             Some((name, since)) if first => {
                 let what = format!("main container \"{name}\", which starts before it");
@@ -24,7 +25,8 @@ pub(crate) fn start(turn: &mut Turn<'_>) {
             },
         }
     }
-    let live = spec.mains.iter().filter_map(|main| turn.history(main).live());
+    let running = |main: &&Container| turn.history(main).live().filter(|live| step::post_start_done(main, live));
+    let live = spec.mains.iter().filter_map(|main| running(&main));
     if let Some(since) = live.map(|live| live.since).min() {
         turn.wait(None, "Running", "its main containers run until they end", since);
     }

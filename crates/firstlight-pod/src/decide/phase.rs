@@ -2,6 +2,7 @@
 
 use super::life::{Life, Verdict};
 use super::turn::{Role, Turn};
+use crate::spec::Container;
 use crate::status::{ContainerStatus, Phase, State};
 
 /// The phase, given what is told of the mains (in any order) and of the inits.
@@ -21,11 +22,17 @@ pub(crate) fn phase(turn: &Turn<'_>, life: &Life, inits: &[ContainerStatus], mai
     }
 }
 
-/// PHA-2 to PHA-7. A pod that has init steps to pass in this sandbox is `Pending`, whatever ran in an older one
+/// PHA-2 to PHA-7. A pod with init steps is `Pending` until a main ran in this sandbox, whatever ran in an older one
 /// (B13).
 fn living(turn: &Turn<'_>, inits: &[ContainerStatus], mains: &[ContainerStatus]) -> Phase {
     let never_ran = |status: &ContainerStatus| matches!(status.state, State::Waiting { .. }) && status.last.is_none();
-    if !turn.initialized || mains.iter().any(never_ran) {
+    let sandbox = turn.seen.sandbox.attempt();
+    let ran_here = |main: &Container| {
+        let history = turn.history(main);
+        history.live().is_some() || history.past_in(sandbox).is_some()
+    };
+    let initialized = turn.spec.inits.is_empty() || (turn.initialized && turn.spec.mains.iter().any(ran_here));
+    if !initialized || mains.iter().any(never_ran) {
         return Phase::Pending;
     }
     let runs = |status: &ContainerStatus| matches!(status.state, State::Running { .. });

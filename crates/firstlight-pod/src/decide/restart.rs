@@ -102,3 +102,11 @@ pub(crate) fn held_back(turn: &Turn<'_>, container: &Container, past: &Past) -> 
     let due = finished.plus(delay);
     (turn.now < due).then_some((delay, due))
 }
+
+/// The crash back-off that held the instance whose turn it is now, if one did.
+pub(crate) fn held_back_before(turn: &Turn<'_>, container: &Container) -> Option<Millis> {
+    let history = turn.history(container);
+    history.coming().and_then(|coming| coming.turn)?;
+    history.past.as_ref()?;
+    history.crashes.as_ref()?.last_delay(turn.spec.rules.backoff_cap)
+}

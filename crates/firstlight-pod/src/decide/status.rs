@@ -127,7 +127,7 @@ fn of_live(turn: &Turn<'_>, container: &Container, role: Role, live: &Live) -> C
 /// STA-9: an end is the state until something else is known of the next instance; then it is the last state.
 fn of_past(turn: &Turn<'_>, life: &Life, container: &Container, role: Role, past: &Past) -> ContainerStatus {
     let history = turn.history(container);
-    let in_this_sandbox = past.sandbox.is_some() && past.sandbox == turn.seen.sandbox.attempt();
+    let in_this_sandbox = turn.seen.sandbox.is_there() && history.past_in(turn.seen.sandbox.attempt()).is_some();
     let comes_again = *life == Life::Living
         && match role {
             Role::Once => !in_this_sandbox || restart::again(turn.spec, container, role, past),

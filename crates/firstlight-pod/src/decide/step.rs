@@ -54,15 +54,7 @@ pub(crate) fn advance<'a>(turn: &mut Turn<'a>, container: &'a Container, role: R
         if let Some(past) = &history.past
             && let Some((delay, due)) = restart::held_back(turn, container, past)
         {
-            let id = &turn.spec.id;
-            let what = format!(
-                "back-off {} restarting failed container={} pod={}_{}({})",
-                delay.go(),
-                container.name,
-                id.name,
-                id.namespace,
-                id.uid
-            );
+            let what = back_off_message(turn, container, delay);
             turn.show(container, "CrashLoopBackOff", what.clone());
             turn.wait_until(Some(container), "CrashLoopBackOff", what, past.terminated.finished_at, due);
             return Step::Held;
@@ -72,6 +64,13 @@ pub(crate) fn advance<'a>(turn: &mut Turn<'a>, container: &'a Container, role: R
         None => pull(turn, container, role),
         Some(coming) => comes(turn, container, role, coming),
     }
+}
+
+/// BKF-7.
+fn back_off_message(turn: &Turn<'_>, container: &Container, delay: Millis) -> String {
+    let id = &turn.spec.id;
+    let pod = format!("{}_{}({})", id.name, id.namespace, id.uid);
+    format!("back-off {} restarting failed container={} pod={pod}", delay.go(), container.name)
 }
 
 /// Whether the post-start hook of a running container is over, or there is none.
@@ -110,6 +109,9 @@ fn comes<'a>(turn: &mut Turn<'a>, container: &'a Container, role: Role, coming: 
     let name = &container.name;
     if let Some(tried) = &coming.tried {
         turn.show(container, reason_of(tried.failure), tried.message.clone());
+    } else if let Some(delay) = restart::held_back_before(turn, container) {
+        // It goes on showing what it waited for until it runs.
+        turn.show(container, "CrashLoopBackOff", back_off_message(turn, container, delay));
     }
     match &coming.stage {
         Stage::Idle => match &coming.tried {
@@ -154,7 +156,7 @@ fn reason_of(failure: StartFailure) -> &'static str {
 
 /// Why it is this container's turn, for people.
 fn its_turn(turn: &Turn<'_>, container: &Container, role: Role) -> String {
-    if let Some(past) = &turn.history(container).past {
+    if let Some(past) = turn.history(container).past_in(turn.seen.sandbox.attempt()) {
         return format!("\"{}\" ended with code {}", container.name, past.terminated.code);
     }
     let inits = &turn.spec.inits;

@@ -49,7 +49,7 @@ impl<'a> Turn<'a> {
     }
 
     /// All containers with their roles, inits first, in spec order.
-    pub(crate) fn containers(&self) -> impl DoubleEndedIterator<Item = (&'a Container, Role)> + use<'a> {
+    pub(crate) fn containers(&self) -> impl Iterator<Item = (&'a Container, Role)> + use<'a> {
         let spec = self.spec;
         let inits = spec.inits.iter().map(|init| match init {
             Init::Once(container) => (container, Role::Once),

@@ -218,7 +218,16 @@ impl History {
             live: None,
         };
         match &told.state {
-            State::Waiting { .. } => self.past = told.last.clone().map(|last| past(last, false)),
+            State::Waiting { .. } => {
+                let last_id = told.last.as_ref().map_or("", |last| last.container_id.as_str());
+                if told.container_id.is_empty() || told.container_id == last_id {
+                    self.past = told.last.clone().map(|last| past(last, false));
+                } else {
+                    // It had started, and its post-start hook was not over.
+                    self.past = Some(past(lost(now, now, &told.container_id), true));
+                    self.before.clone_from(&told.last);
+                }
+            }
             State::Terminated(terminated) => {
                 self.past = Some(past(terminated.clone(), false));
                 self.before.clone_from(&told.last);
@@ -368,14 +377,18 @@ impl History {
     }
 
     pub(super) fn image_ready(&mut self, attempt: u32, image_id: &str) {
-        if let Some(coming) = self.coming_mut(attempt) {
+        if let Some(coming) = self.coming_mut(attempt)
+            && matches!(coming.stage, Stage::Pulling { .. })
+        {
             coming.image_id = image_id.to_owned();
             coming.stage = Stage::Pulled;
         }
     }
 
     pub(super) fn image_failed(&mut self, attempt: u32) {
-        if let Some(coming) = self.coming_mut(attempt) {
+        if let Some(coming) = self.coming_mut(attempt)
+            && matches!(coming.stage, Stage::Pulling { .. })
+        {
             coming.stage = Stage::Idle;
         }
     }
@@ -389,7 +402,9 @@ impl History {
     }
 
     pub(super) fn not_ahead(&mut self, attempt: u32) {
-        if let Some(coming) = self.coming_mut(attempt) {
+        if let Some(coming) = self.coming_mut(attempt)
+            && matches!(coming.stage, Stage::Creating { .. })
+        {
             coming.not_ahead = true;
             coming.stage = Stage::Idle;
         }
@@ -443,12 +458,8 @@ impl History {
     }
 
     pub(super) fn started(&mut self, attempt: u32, sandbox: Option<u32>, at: Now) {
-        if let Some(past) = self.past.as_mut().filter(|past| past.attempt >= attempt) {
-            if past.attempt > attempt {
-                return;
-            }
-            past.sandbox = sandbox;
-            if !past.lost {
+        if let Some(past) = self.past.as_ref().filter(|past| past.attempt >= attempt) {
+            if past.attempt > attempt || !past.lost {
                 return;
             }
             // Said to run, and the journal proves it: the instance lives on.
@@ -520,6 +531,13 @@ impl History {
             None => return,
         };
         self.end(attempt, sandbox, lost(since, at, &with_scheme(&id)), true);
+    }
+
+    /// What ended did so in no sandbox that is still there.
+    pub(super) fn past_is_elsewhere(&mut self) {
+        if let Some(past) = &mut self.past {
+            past.sandbox = None;
+        }
     }
 
     fn id_of(&self, attempt: u32) -> String {

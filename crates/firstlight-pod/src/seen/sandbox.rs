@@ -43,6 +43,14 @@ impl Sandbox {
         matches!(self, Sandbox::Ready { removing: None, .. })
     }
 
+    /// Whether there is one, or will be.
+    pub(crate) fn is_there(&self) -> bool {
+        match self {
+            Sandbox::Creating { .. } | Sandbox::Ready { .. } => true,
+            Sandbox::Never | Sandbox::Failed { .. } | Sandbox::Gone { .. } => false,
+        }
+    }
+
     /// The address of the pod now, or that it had last.
     pub(crate) fn pod_ip(&self) -> Option<&str> {
         match self {

@@ -4,7 +4,7 @@ use firstlight_pod::action::{Do, Signal};
 use firstlight_pod::event::{Event, Hook, Instance};
 use firstlight_pod::spec::Init;
 use firstlight_pod::status::{ContainerStatus, State};
-use firstlight_pod::{Now, Plan, Seen, Spec, Status, decide};
+use firstlight_pod::{Millis, Now, Plan, Seen, Spec, Status, decide};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was asked and told so far, as far as the laws need it.
@@ -22,12 +22,18 @@ pub(crate) struct Watch {
     deleted: bool,
     /// What was asked and is not answered; an engine's restart forgets it.
     under_way: Vec<Do>,
+    /// When this engine began, and the deletion it knows.
+    began: Now,
+    deletion: Option<(Now, Millis)>,
     stopped: BTreeMap<Instance, Now>,
     killed: BTreeSet<Instance>,
 }
 
 impl Watch {
-    pub(crate) fn engine_restarts(&mut self) {
+    pub(crate) fn engine_restarts(&mut self, now: Now) {
+        self.began = now;
+        // What the old engine had asked to start may start yet; the new one cannot know.
+        self.starting.clear();
         self.under_way.clear();
         self.stopped.clear();
         self.killed.clear();
@@ -89,7 +95,11 @@ impl Watch {
             Event::Probed { instance, probe, .. } => self.under_way.retain(
                 |what| !matches!(what, Do::Probe { instance: of, probe: which, .. } if of == instance && which == probe),
             ),
-            Event::Deletion { .. } => self.deleted = true,
+            Event::Deletion { at, grace } => {
+                self.deleted = true;
+                let (first, known) = *self.deletion.get_or_insert((*at, *grace));
+                self.deletion = Some((first, known.min(at.plus(*grace).since(first))));
+            }
             Event::Asked { .. } | Event::Said { .. } | Event::Source { .. } | Event::Pulling { .. } => {}
         }
     }
@@ -213,9 +223,10 @@ impl Watch {
                     .inits
                     .iter()
                     .any(|init| matches!(init, Init::Sidecar(container) if container.name == instance.container));
-                if self.deleted && sidecar && now.since(since).0 < 1000 {
+                let (at, grace) = self.deletion.unwrap_or((now, spec.grace));
+                if self.deleted && sidecar && since >= at && now < at.max(self.began).plus(grace) {
                     let main = spec.mains.iter().find(|main| self.live.contains_key(&main.name));
-                    assert!(main.is_none() || self.late(spec, now), "a sidecar stops before main {main:?}");
+                    assert!(main.is_none(), "a sidecar stops before main {}", main.unwrap().name);
                 }
             }
             Signal::Kill => {
@@ -223,11 +234,6 @@ impl Watch {
                 assert!(self.stopped.contains_key(instance), "{instance:?} is killed before it was asked to stop");
             }
         }
-    }
-
-    /// Whether some container has had its grace already, so that all are stopped at once (TRM-10).
-    fn late(&self, spec: &Spec, now: Now) -> bool {
-        self.stopped.values().any(|since| now.since(*since) >= spec.grace) || !self.killed.is_empty()
     }
 
     pub(crate) fn said(&mut self, spec: &Spec, before: &Status, after: &Status) {

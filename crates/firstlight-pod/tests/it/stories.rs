@@ -211,10 +211,7 @@ fn happen(world: &mut World, words: &[&str], line: &str) -> Vec<Turned> {
             world.source(source(from), Some(content))
         }
         ["sandbox", "dies"] => world.sandbox_dies(),
-        ["reboot"] => {
-            world.reboot();
-            world.begin()
-        }
+        ["reboot"] => world.reboot(),
         ["image", name, image] => {
             let of_init = world.spec.inits.iter_mut().map(|init| match init {
                 Init::Once(container) | Init::Sidecar(container) => container,

@@ -104,7 +104,25 @@ impl World {
     /// The worker begins, or begins again after its engine was killed: it knows the API and the journal.
     pub(crate) fn begin(&mut self) -> Vec<Turned> {
         self.seen = Seen::default();
-        self.laws.engine_restarts();
+        self.laws.engine_restarts(self.now);
+        // What the engine itself was doing dies with it; what the sandbox's own process does goes on.
+        self.queue.retain(|_, event| match event {
+            Event::Created { .. } | Event::Discarded { .. } | Event::Started { .. } | Event::Exited { .. } => true,
+            Event::StartFailed { .. } | Event::HookDone { .. } | Event::Probed { .. } => true,
+            Event::VolumesReady { .. }
+            | Event::VolumesFailed { .. }
+            | Event::SandboxReady { .. }
+            | Event::SandboxFailed { .. }
+            | Event::SandboxGone { .. }
+            | Event::Pulling { .. }
+            | Event::ImageReady { .. }
+            | Event::ImageFailed { .. }
+            | Event::NotAhead { .. }
+            | Event::Asked { .. }
+            | Event::Said { .. }
+            | Event::Deletion { .. }
+            | Event::Source { .. } => false,
+        });
         self.seen.fold(&Event::Said { status: Box::new(self.api.clone()), at: self.now });
         for source in self.spec.sources() {
             let content = self.sources.get(&source).cloned().flatten();
@@ -155,7 +173,8 @@ impl World {
     }
 
     pub(crate) fn delete(&mut self, grace: Millis) -> Vec<Turned> {
-        self.deletion.get_or_insert((self.now, grace));
+        let (at, known) = *self.deletion.get_or_insert((self.now, grace));
+        self.deletion = Some((at, known.min(self.now.plus(grace).since(at))));
         self.happen(vec![Event::Deletion { at: self.now, grace }])
     }
 
@@ -169,31 +188,30 @@ impl World {
 
     /// The sandbox dies by itself; what ran in it cannot tell its end.
     pub(crate) fn sandbox_dies(&mut self) -> Vec<Turned> {
-        self.processes.clear();
-        let attempt = self.journal.iter().find_map(|event| match event {
-            Event::SandboxReady { attempt, .. } => Some(*attempt),
-            _ => None,
-        });
-        self.queue.clear();
-        match attempt {
-            Some(attempt) => self.happen(vec![Event::SandboxGone { attempt, at: self.now }]),
+        match self.lose_sandbox() {
+            Some(gone) => self.happen(vec![gone]),
             None => Vec::new(),
         }
     }
 
     /// The machine stops and comes back: what ran is gone, what was written down says so.
-    pub(crate) fn reboot(&mut self) {
-        self.processes.clear();
-        self.queue.clear();
-        let attempt = self.journal.iter().find_map(|event| match event {
-            Event::SandboxReady { attempt, .. } => Some(*attempt),
-            _ => None,
-        });
-        if let Some(attempt) = attempt {
-            let gone = Event::SandboxGone { attempt, at: self.now };
+    pub(crate) fn reboot(&mut self) -> Vec<Turned> {
+        if let Some(gone) = self.lose_sandbox() {
             self.laws.told(&gone);
             self.journal.push(gone);
         }
+        self.begin()
+    }
+
+    fn lose_sandbox(&mut self) -> Option<Event> {
+        let attempt = match (self.journal.first(), self.journal.last()) {
+            (_, Some(Event::SandboxGone { .. })) => return None,
+            (Some(Event::SandboxReady { attempt, .. }), _) => *attempt,
+            _ => return None,
+        };
+        self.processes.clear();
+        self.queue.retain(|_, event| matches!(event, Event::VolumesReady { .. } | Event::VolumesFailed { .. }));
+        Some(Event::SandboxGone { attempt, at: self.now })
     }
 
     /// Decides until nothing more is done now.
@@ -217,10 +235,7 @@ impl World {
                 self.api = plan.status.clone();
             }
             for wait in &plan.waits {
-                let same = |known: &Wait| {
-                    (&known.container, known.reason, known.since) == (&wait.container, wait.reason, wait.since)
-                };
-                if !self.known_waits.iter().any(same) {
+                if !self.known_waits.contains(wait) {
                     reports.extend(of_wait(&self.spec, wait));
                 }
             }
@@ -235,7 +250,11 @@ impl World {
         panic!("at {} ms: it never stops deciding: {:?}", self.now.0, turned.last().map(|turned| &turned.plan));
     }
 
+    /// Doing again what is under way changes nothing: it is told once.
     fn tell_in(&mut self, delay: u64, event: Event) {
+        if self.queue.values().any(|known| answers_the_same(known, &event)) {
+            return;
+        }
         self.order += 1;
         self.queue.insert((self.now.plus(Millis(delay)), self.order), event);
     }
@@ -303,7 +322,15 @@ impl World {
                     _ => Event::Created { id: id(&instance), instance, image_id: digest(&launch.image), at },
                 }
             }
-            Do::Discard { instance } => Event::Discarded { instance },
+            Do::Discard { instance } => {
+                // What an engine that died asked to start is not discarded under its feet.
+                let starts = |event: &Event| matches!(event, Event::Started { instance: of, .. } if *of == instance);
+                let runs = self.processes.get(&instance.container).is_some_and(|(n, _)| *n == instance.attempt);
+                if runs || self.queue.values().any(starts) {
+                    return;
+                }
+                Event::Discarded { instance }
+            }
             Do::Start { instance } => match self.manners.refused.get(&instance.container).cloned() {
                 Some((StartFailure::Run, message)) => {
                     Event::StartFailed { instance, failure: StartFailure::Run, message, at }
@@ -367,7 +394,17 @@ impl World {
                 None => (143, 10),
             },
         };
-        let exit = self.exit_of(instance, since, self.now.plus(Millis(after)), code);
+        // The earliest end is the end.
+        let until = self.now.plus(Millis(after));
+        let sooner = |event: &Event| match event {
+            Event::Exited { instance: of, exit } => of == instance && exit.finished_at <= until,
+            _ => false,
+        };
+        if self.queue.values().any(sooner) {
+            return;
+        }
+        self.queue.retain(|_, event| !matches!(event, Event::Exited { instance: of, .. } if of == instance));
+        let exit = self.exit_of(instance, since, until, code);
         self.tell_in(after, Event::Exited { instance: instance.clone(), exit });
     }
 }
@@ -378,4 +415,16 @@ fn id(instance: &Instance) -> String {
 
 fn digest(image: &str) -> String {
     format!("sha256:{image}")
+}
+
+fn answers_the_same(a: &Event, b: &Event) -> bool {
+    match (a, b) {
+        (Event::Created { instance: a, .. }, Event::Created { instance: b, .. })
+        | (Event::Started { instance: a, .. }, Event::Started { instance: b, .. })
+        | (Event::Discarded { instance: a }, Event::Discarded { instance: b }) => a == b,
+        (Event::HookDone { instance: a, hook: which_a, .. }, Event::HookDone { instance: b, hook: which_b, .. }) => {
+            a == b && which_a == which_b
+        }
+        _ => false,
+    }
 }

@@ -1,1 +1,171 @@
+use super::*;
+use crate::event::Event;
+use crate::spec::{Identity, PodId, Resources, RestartPolicy, Rules};
+use crate::time::{Millis, Now};
+use std::collections::BTreeMap;
 
+fn spec(container: Container) -> Spec {
+    Spec {
+        id: PodId { namespace: "ns".to_owned(), name: "p".to_owned(), uid: "u".to_owned() },
+        generation: 1,
+        labels: BTreeMap::from([("app".to_owned(), "web".to_owned())]),
+        annotations: BTreeMap::new(),
+        node: "node1".to_owned(),
+        service_account: "sa".to_owned(),
+        identity: Identity::default(),
+        restart: RestartPolicy::Always,
+        grace: Millis::secs(30),
+        deadline: None,
+        inits: Vec::new(),
+        mains: vec![container],
+        volumes: Vec::new(),
+        readiness_gates: Vec::new(),
+        pull_secrets: Vec::new(),
+        fs_group: None,
+        sysctls: BTreeMap::new(),
+        rules: Rules { environment: vec![("SVC".to_owned(), "10.0.0.9".to_owned())], ..Rules::default() },
+    }
+}
+
+fn map(name: &str) -> SourceRef {
+    SourceRef::ConfigMap(name.to_owned())
+}
+
+fn text(name: &str, value: &str) -> EnvVar {
+    EnvVar { name: name.to_owned(), value: EnvValue::Text(value.to_owned()) }
+}
+
+fn key(name: &str, source: SourceRef, key: &str, optional: bool) -> EnvVar {
+    EnvVar { name: name.to_owned(), value: EnvValue::Key { source, key: key.to_owned(), optional } }
+}
+
+/// ConfigMap `c` has `k=v`, `raw=$(SVC)`; ConfigMap and Secret `gone` do not exist; nothing is told of others.
+fn seen() -> Seen {
+    let mut seen = Seen::default();
+    let data = BTreeMap::from([("k".to_owned(), b"v".to_vec()), ("raw".to_owned(), b"$(SVC)".to_vec())]);
+    seen.fold(&Event::Source { source: map("c"), content: Some(data) });
+    seen.fold(&Event::Source { source: map("gone"), content: None });
+    seen.fold(&Event::Source { source: SourceRef::Secret("gone".to_owned()), content: None });
+    seen.fold(&Event::SandboxReady {
+        attempt: 0,
+        pod_ip: "10.0.0.2".to_owned(),
+        host_ip: "10.0.0.1".to_owned(),
+        at: Now(1),
+    });
+    seen
+}
+
+fn launched(container: Container) -> Result<Launch, Unresolved> {
+    let container = Container { name: "m".to_owned(), ..container };
+    launch(&spec(container.clone()), &seen(), &container)
+}
+
+fn env_of(env: Vec<EnvVar>) -> Vec<(String, String)> {
+    launched(Container { env, ..Container::default() }).expect("it resolves").env
+}
+
+fn pairs(env: &[(&str, &str)]) -> Vec<(String, String)> {
+    env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn env_1_later_definitions_win_and_keep_the_place_of_the_first() {
+    let container = Container {
+        env_from: vec![EnvFrom { source: map("c"), prefix: "P_".to_owned(), optional: false }],
+        env: vec![text("P_k", "mine"), text("X", "1"), text("X", "2")],
+        ..Container::default()
+    };
+    let expected = pairs(&[("SVC", "10.0.0.9"), ("P_k", "mine"), ("P_raw", "$(SVC)"), ("X", "2")]);
+    assert_eq!(launched(container).expect("it resolves").env, expected);
+}
+
+#[test]
+fn env_2_a_value_sees_what_was_defined_before_it_and_nothing_after() {
+    let env = env_of(vec![text("A", "1"), text("B", "$(A)-$(C)-$(SVC)"), text("C", "3")]);
+    assert_eq!(env[2], ("B".to_owned(), "1-$(C)-10.0.0.9".to_owned()));
+}
+
+#[test]
+fn env_3_values_from_elsewhere_are_not_expanded() {
+    assert_eq!(env_of(vec![key("RAW", map("c"), "raw", false)])[1].1, "$(SVC)");
+}
+
+#[test]
+fn env_4_command_and_args_see_the_final_environment() {
+    let container = Container {
+        command: vec!["run".to_owned(), "$(X)".to_owned()],
+        args: vec!["$(NOPE)".to_owned()],
+        env: vec![text("X", "1"), text("X", "2")],
+        ..Container::default()
+    };
+    let launch = launched(container).expect("it resolves");
+    assert_eq!((launch.command, launch.args), (vec!["run".to_owned(), "2".to_owned()], vec!["$(NOPE)".to_owned()]));
+}
+
+#[test]
+fn env_6_and_7_what_is_missing_is_named_in_kubernetes_words() {
+    let wrong = |message: &str| Err(Unresolved::Wrong(message.to_owned()));
+    let env = |var| launched(Container { env: vec![var], ..Container::default() });
+    let secret = SourceRef::Secret("gone".to_owned());
+    assert_eq!(env(key("X", map("gone"), "k", false)), wrong("configmap \"gone\" not found"));
+    assert_eq!(env(key("X", secret.clone(), "k", false)), wrong("secret \"gone\" not found"));
+    assert_eq!(env(key("X", map("c"), "z", false)), wrong("couldn't find key z in ConfigMap ns/c"));
+    assert_eq!(env(key("X", map("untold"), "z", false)), Err(Unresolved::Untold(map("untold"))));
+    assert_eq!(env_of(vec![key("X", map("c"), "z", true), key("Y", secret.clone(), "z", true)]).len(), 1);
+    let from = |optional| EnvFrom { source: secret.clone(), prefix: String::new(), optional };
+    let container = |optional| Container { env_from: vec![from(optional)], ..Container::default() };
+    assert_eq!(launched(container(false)), wrong("secret \"gone\" not found"));
+    assert!(launched(container(true)).is_ok());
+}
+
+#[test]
+fn env_9_fields_of_the_pod() {
+    for (of, expected) in [
+        (FieldRef::Name, "p"),
+        (FieldRef::Namespace, "ns"),
+        (FieldRef::Uid, "u"),
+        (FieldRef::Label("app".to_owned()), "web"),
+        (FieldRef::Label("none".to_owned()), ""),
+        (FieldRef::NodeName, "node1"),
+        (FieldRef::ServiceAccountName, "sa"),
+        (FieldRef::HostIp, "10.0.0.1"),
+        (FieldRef::PodIp, "10.0.0.2"),
+    ] {
+        assert_eq!(field(&spec(Container::default()), &seen(), &of), expected, "{of:?}");
+    }
+}
+
+#[test]
+fn env_10_resources_are_rounded_up_to_whole_divisors() {
+    let resources = Resources { cpu_limit: Some(1500), memory_request: Some(1_500_000), ..Resources::default() };
+    let spec = spec(Container { name: "m".to_owned(), resources, ..Container::default() });
+    let of = |resource: &str, divisor_micro| {
+        let of = ResourceRef { container: "m".to_owned(), resource: resource.to_owned(), divisor_micro };
+        super::resource(&spec, &of)
+    };
+    assert_eq!(of("limits.cpu", 1_000_000).as_deref(), Ok("2"));
+    assert_eq!(of("limits.cpu", 1_000).as_deref(), Ok("1500"));
+    assert_eq!(of("requests.memory", (1 << 20) * 1_000_000).as_deref(), Ok("2"));
+    // The node's own stands in for a missing limit, nothing for a missing request.
+    assert_eq!(of("limits.memory", 1_000_000).as_deref(), Ok("1073741824"));
+    assert_eq!(of("requests.cpu", 1_000).as_deref(), Ok("0"));
+    assert!(of("limits.nope", 1).is_err());
+}
+
+#[test]
+fn env_12_sub_paths_are_expanded_strictly_and_parents_come_first() {
+    let mount = |path: &str, sub_path: &str, sub_path_expr| Mount {
+        volume: "v".to_owned(),
+        path: path.to_owned(),
+        sub_path: sub_path.to_owned(),
+        sub_path_expr,
+        read_only: false,
+    };
+    let container = |mounts| Container { mounts, env: vec![text("X", "1")], ..Container::default() };
+    let mounts = vec![mount("/a/b/c", "p-$(X)", true), mount("/a", "p-$(X)", false), mount("/", "", false)];
+    let launch = launched(container(mounts)).expect("it resolves");
+    let seen: Vec<(&str, &str)> = launch.mounts.iter().map(|m| (m.path.as_str(), m.sub_path.as_str())).collect();
+    assert_eq!(seen, [("/", ""), ("/a", "p-$(X)"), ("/a/b/c", "p-1")]);
+    let missing = launched(container(vec![mount("/a", "$(NOPE)/$(ALSO)", true)]));
+    assert_eq!(missing, Err(Unresolved::Wrong("missing value for \"NOPE\"".to_owned())));
+}
