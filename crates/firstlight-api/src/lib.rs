@@ -14,6 +14,7 @@
 //! | [`select`] | label and field selectors |
 //! | [`event_view`] | an Event as `events.k8s.io/v1` names its fields |
 //! | [`print`] | the Table that `kubectl get` shows |
+//! | [`source`] | what a ConfigMap or a Secret holds |
 //! | [`status_error`] | the `Status` object of every failure |
 //! | [`settle`] | a Pod as `firstlight_pod::Spec` |
 //! | [`write_status`] | a `firstlight_pod::Status` as the Pod's status, and back |
@@ -34,6 +35,7 @@ pub mod quantity;
 pub mod schema;
 pub mod select;
 pub mod settle;
+pub mod source;
 pub mod status_error;
 pub mod time;
 pub mod validate;

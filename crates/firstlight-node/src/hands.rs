@@ -1,0 +1,84 @@
+//! Who performs an action? The runtime, but for what only needs the network: those probes and hooks happen here.
+
+use crate::clock::Clock;
+use crate::reach::{self, Wanted};
+use crate::worker::Letter;
+use firstlight_pod::spec::Handler;
+use firstlight_pod::{Do, Event, Millis, PodId};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// The longest a network hook may take that names no limit: hooks have none of their own (HOK-1), but a connection
+/// that is never answered must end.
+const HOOK_LIMIT: Duration = Duration::from_secs(600);
+
+/// One pod's hands.
+#[derive(Debug)]
+pub(crate) struct Hands {
+    pub(crate) pod: PodId,
+    pub(crate) clock: Clock,
+    pub(crate) runtime: mpsc::Sender<(PodId, Do)>,
+    /// The worker's own inbox, for what is found out here. Weak: only the keeper keeps a worker alive.
+    pub(crate) inbox: mpsc::WeakUnboundedSender<Letter>,
+    /// The pod's address, once it has one.
+    pub(crate) address: Option<String>,
+}
+
+impl Hands {
+    /// Performs it, or hands it on to be performed. Its outcome comes back as an event.
+    pub(crate) async fn perform(&mut self, what: Do) {
+        match what {
+            Do::Probe { instance, probe, handler, timeout } if is_network(&handler) => {
+                let clock = self.clock;
+                self.spawn(handler, Wanted::Success, millis(timeout), move |outcome| Event::Probed {
+                    instance,
+                    probe,
+                    outcome,
+                    at: clock.now(),
+                });
+            }
+            Do::Hook { instance, hook, handler, timeout } if is_network(&handler) => {
+                let clock = self.clock;
+                let limit = timeout.map_or(HOOK_LIMIT, millis);
+                self.spawn(handler, Wanted::Answer, limit, move |outcome| Event::HookDone {
+                    instance,
+                    hook,
+                    outcome,
+                    at: clock.now(),
+                });
+            }
+            what => {
+                // A runtime that has ended performs nothing; the next engine asks again.
+                let _ = self.runtime.send((self.pod.clone(), what)).await;
+            }
+        }
+    }
+
+    fn spawn(
+        &self,
+        handler: Handler,
+        wanted: Wanted,
+        limit: Duration,
+        event: impl FnOnce(Result<(), String>) -> Event + Send + 'static,
+    ) {
+        let (inbox, address) = (self.inbox.clone(), self.address.clone());
+        tokio::spawn(async move {
+            let outcome = reach::try_once(&handler, address.as_deref(), wanted, limit).await;
+            // The worker may be gone by now.
+            if let Some(inbox) = inbox.upgrade() {
+                let _ = inbox.send(Letter::Event(event(outcome)));
+            }
+        });
+    }
+}
+
+fn is_network(handler: &Handler) -> bool {
+    match handler {
+        Handler::Http { .. } | Handler::Tcp { .. } | Handler::Sleep(_) => true,
+        Handler::Exec(_) => false,
+    }
+}
+
+fn millis(length: Millis) -> Duration {
+    Duration::from_millis(length.0)
+}
