@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is the failure of a test")]
 
+mod images;
 mod network;
 mod volumes;
