@@ -12,8 +12,24 @@ pub mod images;
 pub mod network;
 pub mod volumes;
 
+pub mod session;
+
+mod clock;
+mod container;
+mod journal;
+mod layout;
+pub mod logs;
+mod recover;
+mod runtime;
+mod shim;
+mod sys;
+mod wire;
+
+pub use runtime::Runtime;
+
 use firstlight_pod::{Do, Event, PodId};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use tokio::sync::mpsc;
 
 /// Where things are and what is allowed.
@@ -31,6 +47,9 @@ pub struct Config {
     pub network: Network,
     /// Powers that manifests may ask for.
     pub allow: Allow,
+    /// The program that becomes a pod's shim: one that calls [`reexec`] first thing in `main`, as `firstlight` does.
+    /// `None` for the running program itself.
+    pub shim: Option<PathBuf>,
     /// The static `fl` binary served as `firstlight.local/toolbox`, if there is one.
     pub toolbox: Option<PathBuf>,
 }
@@ -85,6 +104,11 @@ pub struct Ends {
     pub events: mpsc::Receiver<(PodId, Event)>,
 }
 
-/// The engine's half of the runtime. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Runtime {}
+/// Becomes a pod's shim, if that is what this process was spawned for: then `main` must return the answer at once.
+///
+/// To be called first thing in `main`, before any thread exists.
+#[must_use]
+pub fn reexec() -> Option<ExitCode> {
+    let mut args = std::env::args_os().skip(1);
+    (args.next()? == shim::VERB).then(shim::main)
+}
