@@ -122,7 +122,7 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn of(config: &Config) -> io::Result<Store> {
-        let Config { data, run, images, registries, network: _, allow, toolbox } = config;
+        let Config { data, run, images, registries, network: _, allow, toolbox, shim: _ } = config;
         let own = vec![data.clone(), run.clone(), images.clone()];
         Store::build(images, registries, Builtin::new(allow.host_image, own, toolbox.clone()))
     }

@@ -101,8 +101,7 @@ fn prepare(config: Config) -> anyhow::Result<(Machine, Vec<Survivor>)> {
     }
     let lock = lock(&config.data)?;
     let bridge = Bridge::up(&config.network).context("bringing the bridge up")?;
-    let store = Store::open(&config.images, &config.registries, config.allow, config.toolbox.as_deref())
-        .context("opening the image store")?;
+    let store = Store::of(&config).context("opening the image store")?;
     let machine = Machine::new(config, lock, bridge, store)?;
     let found = recover::find(&machine);
     Ok((machine, found))
