@@ -64,7 +64,7 @@ pub struct Args {
     #[arg(long, value_name = "METHOD", default_value = "GET", value_parser = ["GET", "POST"])]
     method: String,
     /// What to POST
-    #[arg(long, value_name = "TEXT", requires_if("GET", "method"))]
+    #[arg(long, value_name = "TEXT")]
     data: Option<String>,
     /// The POST may be sent again when its answer was lost
     #[arg(long)]

@@ -1,4 +1,5 @@
-//! From a name to addresses, by the pod's own resolver configuration: search list, `ndots` and `/etc/hosts` honoured.
+//! From a name to addresses, by the pod's own configuration: `/etc/hosts` first and final, then the name servers of
+//! `/etc/resolv.conf`, search list and `ndots` honoured.
 //!
 //! The C library is left out, so a static binary resolves the same way everywhere; nothing is cached, so a name that
 //! appears is seen by the next try.
@@ -7,7 +8,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{NameServerConfig, ResolverConfig, ResolverOpts};
+use hickory_resolver::config::{NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
@@ -17,6 +19,13 @@ use crate::url::{Host, LOOPBACK};
 
 /// How long one name server may think; the whole try is bounded by its own limit.
 const PER_SERVER: Duration = Duration::from_millis(900);
+
+/// How long the other address family may take once one has answered (RFC 8305 section 3): some name servers never
+/// answer for a family they do not know.
+const OTHER_FAMILY: Duration = Duration::from_millis(50);
+
+/// Where names are given by hand.
+const HOSTS: &str = "/etc/hosts";
 
 /// The resolver.
 #[derive(Debug)]
@@ -32,6 +41,7 @@ impl Names {
         options.cache_size = 0;
         options.timeout = PER_SERVER;
         options.attempts = 1;
+        options.use_hosts_file = ResolveHosts::Never;
         let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
         *builder.options_mut() = options;
         builder.build().map(Names).map_err(|error| error.to_string())
@@ -43,16 +53,66 @@ impl Names {
             Host::Address(address) => Ok(vec![*address]),
             Host::Name(_) if host.loopback() => Ok(LOOPBACK.to_vec()),
             Host::Name(name) => {
-                let found = self.0.lookup_ip(name.as_str()).await.map_err(|error| explain(name, &error))?;
-                let addresses: Vec<IpAddr> = found.iter().collect();
-                if addresses.is_empty() { Err(no_address(name)) } else { Ok(addresses) }
+                let by_hand = by_hand(&std::fs::read_to_string(HOSTS).unwrap_or_default(), name);
+                if by_hand.is_empty() { self.ask(name).await } else { Ok(by_hand) }
             }
         }
     }
+
+    /// Asks for both families at once.
+    async fn ask(&self, name: &str) -> Result<Vec<IpAddr>, Miss> {
+        let (v4, v6) = (self.0.ipv4_lookup(name), self.0.ipv6_lookup(name));
+        tokio::pin!(v4, v6);
+        let (first, second) = tokio::select! {
+            first = &mut v4 => {
+                let second = tokio::time::timeout(patience(&first), v6).await;
+                (first, second)
+            }
+            first = &mut v6 => {
+                let second = tokio::time::timeout(patience(&first), v4).await;
+                (first, second)
+            }
+        };
+        match (first, second) {
+            (Ok(first), Ok(Ok(second))) if first.query().name() == second.query().name() => {
+                Ok(found(&first).chain(found(&second)).collect())
+            }
+            // Another name of the search list, or nothing in time.
+            (Ok(first), _) => Ok(found(&first).collect()),
+            (Err(_), Ok(Ok(second))) => Ok(found(&second).collect()),
+            (Err(first), Ok(Err(second))) => Err(explain(name, if unanswered(&first) { &second } else { &first })),
+            (Err(first), Err(_)) => Err(explain(name, &first)),
+        }
+        .and_then(|addresses: Vec<IpAddr>| if addresses.is_empty() { Err(no_address(name)) } else { Ok(addresses) })
+    }
+}
+
+fn patience(first: &Result<Lookup, NetError>) -> Duration {
+    // Without an answer there is nothing to go on with: the try's own limit is the only one.
+    if first.is_ok() { OTHER_FAMILY } else { Duration::from_secs(60) }
+}
+
+fn found(lookup: &Lookup) -> impl Iterator<Item = IpAddr> + '_ {
+    lookup.answers().iter().filter_map(|record| record.data.ip_addr())
+}
+
+/// The addresses a hosts file gives to a name.
+fn by_hand(hosts: &str, name: &str) -> Vec<IpAddr> {
+    let name = name.trim_end_matches('.');
+    let line = |line: &str| {
+        let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
+        let address: IpAddr = words.next()?.parse().ok()?;
+        words.any(|word| word.trim_end_matches('.').eq_ignore_ascii_case(name)).then_some(address)
+    };
+    hosts.lines().filter_map(line).collect()
 }
 
 fn no_address(name: &str) -> Miss {
     Miss::retry(Kind::NoName, format!("dns: {name} has no address"))
+}
+
+fn unanswered(error: &NetError) -> bool {
+    !matches!(error, NetError::Dns(DnsError::NoRecordsFound(_)))
 }
 
 fn explain(name: &str, error: &NetError) -> Miss {
@@ -64,5 +124,20 @@ fn explain(name: &str, error: &NetError) -> Miss {
         },
         NetError::Timeout => Miss::retry(Kind::NameServer, format!("dns: no answer for {name} from any name server")),
         other => Miss::retry(Kind::NameServer, format!("dns: {name}: {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::by_hand;
+
+    #[test]
+    fn a_hosts_file_gives_every_address_of_a_name() {
+        let hosts =
+            "127.0.0.1 localhost\n10.0.0.1\tdb db.example. # the first\nfd00::1 DB\n#10.0.0.2 db\nnonsense db\n";
+        let shown = |name| by_hand(hosts, name).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(shown("db"), ["10.0.0.1", "fd00::1"]);
+        assert_eq!(shown("db.example"), ["10.0.0.1"]);
+        assert_eq!(shown("d"), [""; 0]);
     }
 }
