@@ -1,11 +1,13 @@
-//! What an object becomes by a patch: JSON Patch, JSON merge patch and strategic merge patch.
+//! What an object becomes by a patch: JSON Patch, JSON merge patch, strategic merge patch and server-side apply.
 //!
 //! Each takes the object and the patch and returns a new object; what the caller does with it (defaulting,
 //! validation, the rules of the subresource) is the same for all.
 
+mod apply;
 mod order;
 mod strategic;
 
+pub use apply::{Writer, apply, track};
 pub use strategic::strategic;
 
 use crate::status_error::StatusError;

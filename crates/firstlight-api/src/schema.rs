@@ -51,7 +51,7 @@ pub struct Field {
     pub retain_keys: bool,
     /// How server-side apply identifies the parts of it.
     pub list_type: ListType,
-    /// What Kubernetes' schema puts where nothing is given, as JSON text; zero values are not written here.
+    /// What the schema puts where nothing is given, as JSON text: a text, number or boolean.
     pub default: Option<&'static str>,
 }
 

@@ -11,38 +11,44 @@ use serde_json::{Map, Value};
 
 /// Puts an object into the form Kubernetes would answer. Values of the wrong type are left as they are.
 pub fn canonical(ty: &Type, value: &mut Value) {
+    object(ty, value, true);
+}
+
+/// Puts quantities and times into their canonical text, and leaves everything else as it was said: an explicit zero
+/// in an applied configuration is an intent.
+pub(crate) fn canonical_texts(ty: &Type, value: &mut Value) {
+    object(ty, value, false);
+}
+
+fn object(ty: &Type, value: &mut Value, drop: bool) {
     let Value::Object(object) = value else { return };
     object.retain(|name, value| match ty.field(name) {
         Some(field) => {
-            shape(field.shape, value);
-            !vanishes(field, value)
+            shape(field.shape, value, drop);
+            !(drop && vanishes(field, value))
         }
         None => true,
     });
 }
 
-fn shape(shape: Shape, value: &mut Value) {
+fn shape(shape: Shape, value: &mut Value, drop: bool) {
+    let inside = |of: Of, element: &mut Value| {
+        if drop && element.is_null() {
+            *element = zero(of);
+        }
+        one(of, element, drop);
+    };
     match (shape, value) {
-        (Shape::One(of), value) => one(of, value),
-        (Shape::List(of), Value::Array(list)) => list.iter_mut().for_each(|element| {
-            if element.is_null() {
-                *element = zero(of);
-            }
-            one(of, element);
-        }),
-        (Shape::Map(of), Value::Object(map)) => map.values_mut().for_each(|element| {
-            if element.is_null() {
-                *element = zero(of);
-            }
-            one(of, element);
-        }),
+        (Shape::One(of), value) => one(of, value, drop),
+        (Shape::List(of), Value::Array(list)) => list.iter_mut().for_each(|element| inside(of, element)),
+        (Shape::Map(of), Value::Object(map)) => map.values_mut().for_each(|element| inside(of, element)),
         (Shape::List(_) | Shape::Map(_), _) => {}
     }
 }
 
-fn one(of: Of, value: &mut Value) {
+fn one(of: Of, value: &mut Value, drop: bool) {
     match of {
-        Of::Message(ty) => canonical(ty, value),
+        Of::Message(ty) => object(ty, value, drop),
         Of::Quantity => {
             if let Ok(quantity) = Quantity::of(value) {
                 *value = quantity.to_string().into();

@@ -12,7 +12,7 @@ pub(super) static APPS_CONTROLLERREVISION: Type = Type { name: "apps.v1.Controll
     f("", 0, One(Of::Message(&META_TYPEMETA))),
     f("data", 2, One(Raw)).omitempty(),
     f("metadata", 1, One(Of::Message(&META_OBJECTMETA))).omitempty(),
-    f("revision", 3, One(Int64)),
+    f("revision", 3, One(Int64)).default("0"),
 ] };
 
 pub(super) static APPS_CONTROLLERREVISIONLIST: Type = Type { name: "apps.v1.ControllerRevisionList", go: "v1.ControllerRevisionList", atomic: false, fields: &[
@@ -32,8 +32,8 @@ pub(super) static APPS_DAEMONSETCONDITION: Type = Type { name: "apps.v1.DaemonSe
     f("lastTransitionTime", 3, One(Time)).omitempty(),
     f("message", 5, One(Str)).omitempty(),
     f("reason", 4, One(Str)).omitempty(),
-    f("status", 2, One(Str)),
-    f("type", 1, One(Str)),
+    f("status", 2, One(Str)).default("\"\""),
+    f("type", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static APPS_DAEMONSETSPEC: Type = Type { name: "apps.v1.DaemonSetSpec", go: "v1.DaemonSetSpec", atomic: false, fields: &[
@@ -47,11 +47,11 @@ pub(super) static APPS_DAEMONSETSPEC: Type = Type { name: "apps.v1.DaemonSetSpec
 pub(super) static APPS_DAEMONSETSTATUS: Type = Type { name: "apps.v1.DaemonSetStatus", go: "v1.DaemonSetStatus", atomic: false, fields: &[
     f("collisionCount", 9, One(Int32)).pointer().omitempty(),
     f("conditions", 10, List(Of::Message(&APPS_DAEMONSETCONDITION))).omitempty().merge_by("type").keyed(&["type"]),
-    f("currentNumberScheduled", 1, One(Int32)),
-    f("desiredNumberScheduled", 3, One(Int32)),
+    f("currentNumberScheduled", 1, One(Int32)).default("0"),
+    f("desiredNumberScheduled", 3, One(Int32)).default("0"),
     f("numberAvailable", 7, One(Int32)).omitempty(),
-    f("numberMisscheduled", 2, One(Int32)),
-    f("numberReady", 4, One(Int32)),
+    f("numberMisscheduled", 2, One(Int32)).default("0"),
+    f("numberReady", 4, One(Int32)).default("0"),
     f("numberUnavailable", 8, One(Int32)).omitempty(),
     f("observedGeneration", 5, One(Int64)).omitempty(),
     f("updatedNumberScheduled", 6, One(Int32)).omitempty(),
@@ -74,8 +74,8 @@ pub(super) static APPS_DEPLOYMENTCONDITION: Type = Type { name: "apps.v1.Deploym
     f("lastUpdateTime", 6, One(Time)).omitempty(),
     f("message", 5, One(Str)).omitempty(),
     f("reason", 4, One(Str)).omitempty(),
-    f("status", 2, One(Str)),
-    f("type", 1, One(Str)),
+    f("status", 2, One(Str)).default("\"\""),
+    f("type", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static APPS_DEPLOYMENTSPEC: Type = Type { name: "apps.v1.DeploymentSpec", go: "v1.DeploymentSpec", atomic: false, fields: &[
@@ -117,8 +117,8 @@ pub(super) static APPS_REPLICASETCONDITION: Type = Type { name: "apps.v1.Replica
     f("lastTransitionTime", 3, One(Time)).omitempty(),
     f("message", 5, One(Str)).omitempty(),
     f("reason", 4, One(Str)).omitempty(),
-    f("status", 2, One(Str)),
-    f("type", 1, One(Str)),
+    f("status", 2, One(Str)).default("\"\""),
+    f("type", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static APPS_REPLICASETSPEC: Type = Type { name: "apps.v1.ReplicaSetSpec", go: "v1.ReplicaSetSpec", atomic: false, fields: &[
@@ -134,7 +134,7 @@ pub(super) static APPS_REPLICASETSTATUS: Type = Type { name: "apps.v1.ReplicaSet
     f("fullyLabeledReplicas", 2, One(Int32)).omitempty(),
     f("observedGeneration", 3, One(Int64)).omitempty(),
     f("readyReplicas", 4, One(Int32)).omitempty(),
-    f("replicas", 1, One(Int32)),
+    f("replicas", 1, One(Int32)).default("0"),
     f("terminatingReplicas", 7, One(Int32)).pointer().omitempty(),
 ] };
 
@@ -164,8 +164,8 @@ pub(super) static APPS_STATEFULSETCONDITION: Type = Type { name: "apps.v1.Statef
     f("lastTransitionTime", 3, One(Time)).omitempty(),
     f("message", 5, One(Str)).omitempty(),
     f("reason", 4, One(Str)).omitempty(),
-    f("status", 2, One(Str)),
-    f("type", 1, One(Str)),
+    f("status", 2, One(Str)).default("\"\""),
+    f("type", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static APPS_STATEFULSETLIST: Type = Type { name: "apps.v1.StatefulSetList", go: "v1.StatefulSetList", atomic: false, fields: &[
@@ -175,7 +175,7 @@ pub(super) static APPS_STATEFULSETLIST: Type = Type { name: "apps.v1.StatefulSet
 ] };
 
 pub(super) static APPS_STATEFULSETORDINALS: Type = Type { name: "apps.v1.StatefulSetOrdinals", go: "v1.StatefulSetOrdinals", atomic: false, fields: &[
-    f("start", 1, One(Int32)),
+    f("start", 1, One(Int32)).default("0"),
 ] };
 
 pub(super) static APPS_STATEFULSETPERSISTENTVOLUMECLAIMRETENTIONPOLICY: Type = Type { name: "apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy", go: "v1.StatefulSetPersistentVolumeClaimRetentionPolicy", atomic: false, fields: &[
@@ -191,21 +191,21 @@ pub(super) static APPS_STATEFULSETSPEC: Type = Type { name: "apps.v1.StatefulSet
     f("replicas", 1, One(Int32)).pointer().omitempty(),
     f("revisionHistoryLimit", 8, One(Int32)).pointer().omitempty(),
     f("selector", 2, One(Of::Message(&META_LABELSELECTOR))).pointer(),
-    f("serviceName", 5, One(Str)),
+    f("serviceName", 5, One(Str)).default("\"\""),
     f("template", 3, One(Of::Message(&CORE_PODTEMPLATESPEC))),
     f("updateStrategy", 7, One(Of::Message(&APPS_STATEFULSETUPDATESTRATEGY))).omitempty(),
     f("volumeClaimTemplates", 4, List(Of::Message(&CORE_PERSISTENTVOLUMECLAIM))).omitempty().atomic(),
 ] };
 
 pub(super) static APPS_STATEFULSETSTATUS: Type = Type { name: "apps.v1.StatefulSetStatus", go: "v1.StatefulSetStatus", atomic: false, fields: &[
-    f("availableReplicas", 11, One(Int32)),
+    f("availableReplicas", 11, One(Int32)).default("0"),
     f("collisionCount", 9, One(Int32)).pointer().omitempty(),
     f("conditions", 10, List(Of::Message(&APPS_STATEFULSETCONDITION))).omitempty().merge_by("type").keyed(&["type"]),
     f("currentReplicas", 4, One(Int32)).omitempty(),
     f("currentRevision", 6, One(Str)).omitempty(),
     f("observedGeneration", 1, One(Int64)).omitempty(),
     f("readyReplicas", 3, One(Int32)).omitempty(),
-    f("replicas", 2, One(Int32)),
+    f("replicas", 2, One(Int32)).default("0"),
     f("updateRevision", 7, One(Str)).omitempty(),
     f("updatedReplicas", 5, One(Int32)).omitempty(),
 ] };
@@ -247,7 +247,7 @@ pub(super) static AUTHENTICATION_TOKENREQUESTSPEC: Type = Type { name: "authenti
 
 pub(super) static AUTHENTICATION_TOKENREQUESTSTATUS: Type = Type { name: "authentication.k8s.io.v1.TokenRequestStatus", go: "v1.TokenRequestStatus", atomic: false, fields: &[
     f("expirationTimestamp", 2, One(Time)),
-    f("token", 1, One(Str)),
+    f("token", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static AUTHENTICATION_USERINFO: Type = Type { name: "authentication.k8s.io.v1.UserInfo", go: "v1.UserInfo", atomic: false, fields: &[
@@ -320,7 +320,7 @@ pub(super) static AUTHORIZATION_SELFSUBJECTRULESREVIEWSPEC: Type = Type { name: 
 ] };
 
 pub(super) static AUTHORIZATION_SUBJECTACCESSREVIEWSTATUS: Type = Type { name: "authorization.k8s.io.v1.SubjectAccessReviewStatus", go: "v1.SubjectAccessReviewStatus", atomic: false, fields: &[
-    f("allowed", 1, One(Bool)),
+    f("allowed", 1, One(Bool)).default("false"),
     f("denied", 4, One(Bool)).omitempty(),
     f("evaluationError", 3, One(Str)).omitempty(),
     f("reason", 2, One(Str)).omitempty(),
@@ -328,7 +328,7 @@ pub(super) static AUTHORIZATION_SUBJECTACCESSREVIEWSTATUS: Type = Type { name: "
 
 pub(super) static AUTHORIZATION_SUBJECTRULESREVIEWSTATUS: Type = Type { name: "authorization.k8s.io.v1.SubjectRulesReviewStatus", go: "v1.SubjectRulesReviewStatus", atomic: false, fields: &[
     f("evaluationError", 4, One(Str)).omitempty(),
-    f("incomplete", 3, One(Bool)),
+    f("incomplete", 3, One(Bool)).default("false"),
     f("nonResourceRules", 2, List(Of::Message(&AUTHORIZATION_NONRESOURCERULE))).atomic(),
     f("resourceRules", 1, List(Of::Message(&AUTHORIZATION_RESOURCERULE))).atomic(),
 ] };
@@ -341,11 +341,11 @@ pub(super) static AUTOSCALING_SCALE: Type = Type { name: "autoscaling.v1.Scale",
 ] };
 
 pub(super) static AUTOSCALING_SCALESPEC: Type = Type { name: "autoscaling.v1.ScaleSpec", go: "v1.ScaleSpec", atomic: false, fields: &[
-    f("replicas", 1, One(Int32)).omitempty(),
+    f("replicas", 1, One(Int32)).omitempty().default("0"),
 ] };
 
 pub(super) static AUTOSCALING_SCALESTATUS: Type = Type { name: "autoscaling.v1.ScaleStatus", go: "v1.ScaleStatus", atomic: false, fields: &[
-    f("replicas", 1, One(Int32)),
+    f("replicas", 1, One(Int32)).default("0"),
     f("selector", 2, One(Str)).omitempty(),
 ] };
 
@@ -360,7 +360,7 @@ pub(super) static BATCH_CRONJOBSPEC: Type = Type { name: "batch.v1.CronJobSpec",
     f("concurrencyPolicy", 3, One(Str)).omitempty(),
     f("failedJobsHistoryLimit", 7, One(Int32)).pointer().omitempty(),
     f("jobTemplate", 5, One(Of::Message(&BATCH_JOBTEMPLATESPEC))),
-    f("schedule", 1, One(Str)),
+    f("schedule", 1, One(Str)).default("\"\""),
     f("startingDeadlineSeconds", 2, One(Int64)).pointer().omitempty(),
     f("successfulJobsHistoryLimit", 6, One(Int32)).pointer().omitempty(),
     f("suspend", 4, One(Bool)).pointer().omitempty(),
@@ -385,8 +385,8 @@ pub(super) static BATCH_JOBCONDITION: Type = Type { name: "batch.v1.JobCondition
     f("lastTransitionTime", 4, One(Time)).omitempty(),
     f("message", 6, One(Str)).omitempty(),
     f("reason", 5, One(Str)).omitempty(),
-    f("status", 2, One(Str)),
-    f("type", 1, One(Str)),
+    f("status", 2, One(Str)).default("\"\""),
+    f("type", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static BATCH_JOBSPEC: Type = Type { name: "batch.v1.JobSpec", go: "v1.JobSpec", atomic: false, fields: &[
@@ -433,17 +433,17 @@ pub(super) static BATCH_PODFAILUREPOLICY: Type = Type { name: "batch.v1.PodFailu
 
 pub(super) static BATCH_PODFAILUREPOLICYONEXITCODESREQUIREMENT: Type = Type { name: "batch.v1.PodFailurePolicyOnExitCodesRequirement", go: "v1.PodFailurePolicyOnExitCodesRequirement", atomic: false, fields: &[
     f("containerName", 1, One(Str)).pointer().omitempty(),
-    f("operator", 2, One(Str)),
+    f("operator", 2, One(Str)).default("\"\""),
     f("values", 3, List(Int32)).set(),
 ] };
 
 pub(super) static BATCH_PODFAILUREPOLICYONPODCONDITIONSPATTERN: Type = Type { name: "batch.v1.PodFailurePolicyOnPodConditionsPattern", go: "v1.PodFailurePolicyOnPodConditionsPattern", atomic: false, fields: &[
-    f("status", 2, One(Str)),
-    f("type", 1, One(Str)),
+    f("status", 2, One(Str)).default("\"\""),
+    f("type", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static BATCH_PODFAILUREPOLICYRULE: Type = Type { name: "batch.v1.PodFailurePolicyRule", go: "v1.PodFailurePolicyRule", atomic: false, fields: &[
-    f("action", 1, One(Str)),
+    f("action", 1, One(Str)).default("\"\""),
     f("onExitCodes", 2, One(Of::Message(&BATCH_PODFAILUREPOLICYONEXITCODESREQUIREMENT))).pointer().omitempty(),
     f("onPodConditions", 3, List(Of::Message(&BATCH_PODFAILUREPOLICYONPODCONDITIONSPATTERN))).omitempty().atomic(),
 ] };
@@ -515,7 +515,7 @@ pub(super) static DISCOVERY_ENDPOINTPORT: Type = Type { name: "discovery.k8s.io.
 
 pub(super) static DISCOVERY_ENDPOINTSLICE: Type = Type { name: "discovery.k8s.io.v1.EndpointSlice", go: "v1.EndpointSlice", atomic: false, fields: &[
     f("", 0, One(Of::Message(&META_TYPEMETA))),
-    f("addressType", 4, One(Str)),
+    f("addressType", 4, One(Str)).default("\"\""),
     f("endpoints", 2, List(Of::Message(&DISCOVERY_ENDPOINT))).atomic(),
     f("metadata", 1, One(Of::Message(&META_OBJECTMETA))).omitempty(),
     f("ports", 3, List(Of::Message(&DISCOVERY_ENDPOINTPORT))).atomic(),
@@ -528,11 +528,11 @@ pub(super) static DISCOVERY_ENDPOINTSLICELIST: Type = Type { name: "discovery.k8
 ] };
 
 pub(super) static DISCOVERY_FORNODE: Type = Type { name: "discovery.k8s.io.v1.ForNode", go: "v1.ForNode", atomic: false, fields: &[
-    f("name", 1, One(Str)),
+    f("name", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static DISCOVERY_FORZONE: Type = Type { name: "discovery.k8s.io.v1.ForZone", go: "v1.ForZone", atomic: false, fields: &[
-    f("name", 1, One(Str)),
+    f("name", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static EVENTS_EVENT: Type = Type { name: "events.k8s.io.v1.Event", go: "v1.Event", atomic: false, fields: &[
@@ -561,17 +561,17 @@ pub(super) static EVENTS_EVENTLIST: Type = Type { name: "events.k8s.io.v1.EventL
 ] };
 
 pub(super) static EVENTS_EVENTSERIES: Type = Type { name: "events.k8s.io.v1.EventSeries", go: "v1.EventSeries", atomic: false, fields: &[
-    f("count", 1, One(Int32)),
+    f("count", 1, One(Int32)).default("0"),
     f("lastObservedTime", 2, One(MicroTime)),
 ] };
 
 pub(super) static META_CONDITION: Type = Type { name: "meta.k8s.io.v1.Condition", go: "v1.Condition", atomic: false, fields: &[
     f("lastTransitionTime", 4, One(Time)),
-    f("message", 6, One(Str)),
+    f("message", 6, One(Str)).default("\"\""),
     f("observedGeneration", 3, One(Int64)).omitempty(),
-    f("reason", 5, One(Str)),
-    f("status", 2, One(Str)),
-    f("type", 1, One(Str)),
+    f("reason", 5, One(Str)).default("\"\""),
+    f("status", 2, One(Str)).default("\"\""),
+    f("type", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static META_DELETEOPTIONS: Type = Type { name: "meta.k8s.io.v1.DeleteOptions", go: "v1.DeleteOptions", atomic: false, fields: &[
@@ -585,8 +585,8 @@ pub(super) static META_DELETEOPTIONS: Type = Type { name: "meta.k8s.io.v1.Delete
 ] };
 
 pub(super) static META_FIELDSELECTORREQUIREMENT: Type = Type { name: "meta.k8s.io.v1.FieldSelectorRequirement", go: "v1.FieldSelectorRequirement", atomic: false, fields: &[
-    f("key", 1, One(Str)),
-    f("operator", 2, One(Str)),
+    f("key", 1, One(Str)).default("\"\""),
+    f("operator", 2, One(Str)).default("\"\""),
     f("values", 3, List(Str)).omitempty().atomic(),
 ] };
 
@@ -596,8 +596,8 @@ pub(super) static META_LABELSELECTOR: Type = Type { name: "meta.k8s.io.v1.LabelS
 ] };
 
 pub(super) static META_LABELSELECTORREQUIREMENT: Type = Type { name: "meta.k8s.io.v1.LabelSelectorRequirement", go: "v1.LabelSelectorRequirement", atomic: false, fields: &[
-    f("key", 1, One(Str)),
-    f("operator", 2, One(Str)),
+    f("key", 1, One(Str)).default("\"\""),
+    f("operator", 2, One(Str)).default("\"\""),
     f("values", 3, List(Str)).omitempty().atomic(),
 ] };
 
@@ -644,12 +644,12 @@ pub(super) static META_OBJECTMETA: Type = Type { name: "meta.k8s.io.v1.ObjectMet
 ] };
 
 pub(super) static META_OWNERREFERENCE: Type = Type { name: "meta.k8s.io.v1.OwnerReference", go: "v1.OwnerReference", atomic: true, fields: &[
-    f("apiVersion", 5, One(Str)),
+    f("apiVersion", 5, One(Str)).default("\"\""),
     f("blockOwnerDeletion", 7, One(Bool)).pointer().omitempty(),
     f("controller", 6, One(Bool)).pointer().omitempty(),
-    f("kind", 1, One(Str)),
-    f("name", 3, One(Str)),
-    f("uid", 4, One(Str)),
+    f("kind", 1, One(Str)).default("\"\""),
+    f("name", 3, One(Str)).default("\"\""),
+    f("uid", 4, One(Str)).default("\"\""),
 ] };
 
 pub(super) static META_PRECONDITIONS: Type = Type { name: "meta.k8s.io.v1.Preconditions", go: "v1.Preconditions", atomic: false, fields: &[
@@ -658,7 +658,7 @@ pub(super) static META_PRECONDITIONS: Type = Type { name: "meta.k8s.io.v1.Precon
 ] };
 
 pub(super) static META_SHARDINFO: Type = Type { name: "meta.k8s.io.v1.ShardInfo", go: "v1.ShardInfo", atomic: false, fields: &[
-    f("selector", 1, One(Str)),
+    f("selector", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static META_STATUS: Type = Type { name: "meta.k8s.io.v1.Status", go: "v1.Status", atomic: false, fields: &[
@@ -701,7 +701,7 @@ pub(super) static CORE_AWSELASTICBLOCKSTOREVOLUMESOURCE: Type = Type { name: "co
     f("fsType", 2, One(Str)).omitempty(),
     f("partition", 3, One(Int32)).omitempty(),
     f("readOnly", 4, One(Bool)).omitempty(),
-    f("volumeID", 1, One(Str)),
+    f("volumeID", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_AFFINITY: Type = Type { name: "core.v1.Affinity", go: "v1.Affinity", atomic: false, fields: &[
@@ -712,27 +712,27 @@ pub(super) static CORE_AFFINITY: Type = Type { name: "core.v1.Affinity", go: "v1
 
 pub(super) static CORE_APPARMORPROFILE: Type = Type { name: "core.v1.AppArmorProfile", go: "v1.AppArmorProfile", atomic: false, fields: &[
     f("localhostProfile", 2, One(Str)).pointer().omitempty(),
-    f("type", 1, One(Str)),
+    f("type", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_ATTACHEDVOLUME: Type = Type { name: "core.v1.AttachedVolume", go: "v1.AttachedVolume", atomic: false, fields: &[
-    f("devicePath", 2, One(Str)),
-    f("name", 1, One(Str)),
+    f("devicePath", 2, One(Str)).default("\"\""),
+    f("name", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_AZUREDISKVOLUMESOURCE: Type = Type { name: "core.v1.AzureDiskVolumeSource", go: "v1.AzureDiskVolumeSource", atomic: false, fields: &[
     f("cachingMode", 3, One(Str)).pointer().omitempty().default("\"ReadWrite\""),
-    f("diskName", 1, One(Str)),
-    f("diskURI", 2, One(Str)),
+    f("diskName", 1, One(Str)).default("\"\""),
+    f("diskURI", 2, One(Str)).default("\"\""),
     f("fsType", 4, One(Str)).pointer().omitempty().default("\"ext4\""),
     f("kind", 6, One(Str)).pointer().omitempty().default("\"Shared\""),
-    f("readOnly", 5, One(Bool)).pointer().omitempty(),
+    f("readOnly", 5, One(Bool)).pointer().omitempty().default("false"),
 ] };
 
 pub(super) static CORE_AZUREFILEVOLUMESOURCE: Type = Type { name: "core.v1.AzureFileVolumeSource", go: "v1.AzureFileVolumeSource", atomic: false, fields: &[
     f("readOnly", 3, One(Bool)).omitempty(),
-    f("secretName", 1, One(Str)),
-    f("shareName", 2, One(Str)),
+    f("secretName", 1, One(Str)).default("\"\""),
+    f("shareName", 2, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_BINDING: Type = Type { name: "core.v1.Binding", go: "v1.Binding", atomic: false, fields: &[
@@ -742,7 +742,7 @@ pub(super) static CORE_BINDING: Type = Type { name: "core.v1.Binding", go: "v1.B
 ] };
 
 pub(super) static CORE_CSIVOLUMESOURCE: Type = Type { name: "core.v1.CSIVolumeSource", go: "v1.CSIVolumeSource", atomic: false, fields: &[
-    f("driver", 1, One(Str)),
+    f("driver", 1, One(Str)).default("\"\""),
     f("fsType", 3, One(Str)).pointer().omitempty(),
     f("nodePublishSecretRef", 5, One(Of::Message(&CORE_LOCALOBJECTREFERENCE))).pointer().omitempty(),
     f("readOnly", 2, One(Bool)).pointer().omitempty(),
@@ -767,7 +767,7 @@ pub(super) static CORE_CINDERVOLUMESOURCE: Type = Type { name: "core.v1.CinderVo
     f("fsType", 2, One(Str)).omitempty(),
     f("readOnly", 3, One(Bool)).omitempty(),
     f("secretRef", 4, One(Of::Message(&CORE_LOCALOBJECTREFERENCE))).pointer().omitempty(),
-    f("volumeID", 1, One(Str)),
+    f("volumeID", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_CLIENTIPCONFIG: Type = Type { name: "core.v1.ClientIPConfig", go: "v1.ClientIPConfig", atomic: false, fields: &[
@@ -778,7 +778,7 @@ pub(super) static CORE_CLUSTERTRUSTBUNDLEPROJECTION: Type = Type { name: "core.v
     f("labelSelector", 3, One(Of::Message(&META_LABELSELECTOR))).pointer().omitempty(),
     f("name", 1, One(Str)).pointer().omitempty(),
     f("optional", 5, One(Bool)).pointer().omitempty(),
-    f("path", 4, One(Str)),
+    f("path", 4, One(Str)).default("\"\""),
     f("signerName", 2, One(Str)).pointer().omitempty(),
 ] };
 
@@ -797,7 +797,7 @@ pub(super) static CORE_CONFIGMAPENVSOURCE: Type = Type { name: "core.v1.ConfigMa
 
 pub(super) static CORE_CONFIGMAPKEYSELECTOR: Type = Type { name: "core.v1.ConfigMapKeySelector", go: "v1.ConfigMapKeySelector", atomic: true, fields: &[
     f("", 1, One(Of::Message(&CORE_LOCALOBJECTREFERENCE))),
-    f("key", 2, One(Str)),
+    f("key", 2, One(Str)).default("\"\""),
     f("optional", 3, One(Bool)).pointer().omitempty(),
 ] };
 
@@ -808,9 +808,9 @@ pub(super) static CORE_CONFIGMAPLIST: Type = Type { name: "core.v1.ConfigMapList
 ] };
 
 pub(super) static CORE_CONFIGMAPNODECONFIGSOURCE: Type = Type { name: "core.v1.ConfigMapNodeConfigSource", go: "v1.ConfigMapNodeConfigSource", atomic: false, fields: &[
-    f("kubeletConfigKey", 5, One(Str)),
-    f("name", 2, One(Str)),
-    f("namespace", 1, One(Str)),
+    f("kubeletConfigKey", 5, One(Str)).default("\"\""),
+    f("name", 2, One(Str)).default("\"\""),
+    f("namespace", 1, One(Str)).default("\"\""),
     f("resourceVersion", 4, One(Str)).omitempty(),
     f("uid", 3, One(Str)).omitempty(),
 ] };
@@ -837,7 +837,7 @@ pub(super) static CORE_CONTAINER: Type = Type { name: "core.v1.Container", go: "
     f("imagePullPolicy", 14, One(Str)).omitempty(),
     f("lifecycle", 12, One(Of::Message(&CORE_LIFECYCLE))).pointer().omitempty(),
     f("livenessProbe", 10, One(Of::Message(&CORE_PROBE))).pointer().omitempty(),
-    f("name", 1, One(Str)),
+    f("name", 1, One(Str)).default("\"\""),
     f("ports", 6, List(Of::Message(&CORE_CONTAINERPORT))).omitempty().merge_by("containerPort").keyed(&["containerPort","protocol"]),
     f("readinessProbe", 11, One(Of::Message(&CORE_PROBE))).pointer().omitempty(),
     f("resizePolicy", 23, List(Of::Message(&CORE_CONTAINERRESIZEPOLICY))).omitempty().atomic(),
@@ -857,9 +857,9 @@ pub(super) static CORE_CONTAINER: Type = Type { name: "core.v1.Container", go: "
 ] };
 
 pub(super) static CORE_CONTAINEREXTENDEDRESOURCEREQUEST: Type = Type { name: "core.v1.ContainerExtendedResourceRequest", go: "v1.ContainerExtendedResourceRequest", atomic: false, fields: &[
-    f("containerName", 1, One(Str)),
-    f("requestName", 3, One(Str)),
-    f("resourceName", 2, One(Str)),
+    f("containerName", 1, One(Str)).default("\"\""),
+    f("requestName", 3, One(Str)).default("\"\""),
+    f("resourceName", 2, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_CONTAINERIMAGE: Type = Type { name: "core.v1.ContainerImage", go: "v1.ContainerImage", atomic: false, fields: &[
@@ -868,7 +868,7 @@ pub(super) static CORE_CONTAINERIMAGE: Type = Type { name: "core.v1.ContainerIma
 ] };
 
 pub(super) static CORE_CONTAINERPORT: Type = Type { name: "core.v1.ContainerPort", go: "v1.ContainerPort", atomic: false, fields: &[
-    f("containerPort", 3, One(Int32)),
+    f("containerPort", 3, One(Int32)).default("0"),
     f("hostIP", 5, One(Str)).omitempty(),
     f("hostPort", 2, One(Int32)).omitempty(),
     f("name", 1, One(Str)).omitempty(),
@@ -876,8 +876,8 @@ pub(super) static CORE_CONTAINERPORT: Type = Type { name: "core.v1.ContainerPort
 ] };
 
 pub(super) static CORE_CONTAINERRESIZEPOLICY: Type = Type { name: "core.v1.ContainerResizePolicy", go: "v1.ContainerResizePolicy", atomic: false, fields: &[
-    f("resourceName", 1, One(Str)),
-    f("restartPolicy", 2, One(Str)),
+    f("resourceName", 1, One(Str)).default("\"\""),
+    f("restartPolicy", 2, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_CONTAINERRESTARTRULE: Type = Type { name: "core.v1.ContainerRestartRule", go: "v1.ContainerRestartRule", atomic: false, fields: &[
@@ -902,7 +902,7 @@ pub(super) static CORE_CONTAINERSTATERUNNING: Type = Type { name: "core.v1.Conta
 
 pub(super) static CORE_CONTAINERSTATETERMINATED: Type = Type { name: "core.v1.ContainerStateTerminated", go: "v1.ContainerStateTerminated", atomic: false, fields: &[
     f("containerID", 7, One(Str)).omitempty(),
-    f("exitCode", 1, One(Int32)),
+    f("exitCode", 1, One(Int32)).default("0"),
     f("finishedAt", 6, One(Time)).omitempty(),
     f("message", 4, One(Str)).omitempty(),
     f("reason", 3, One(Str)).omitempty(),
@@ -919,13 +919,13 @@ pub(super) static CORE_CONTAINERSTATUS: Type = Type { name: "core.v1.ContainerSt
     f("allocatedResources", 10, Map(Quantity)).omitempty(),
     f("allocatedResourcesStatus", 14, List(Of::Message(&CORE_RESOURCESTATUS))).omitempty().merge_by("name").keyed(&["name"]),
     f("containerID", 8, One(Str)).omitempty(),
-    f("image", 6, One(Str)),
-    f("imageID", 7, One(Str)),
+    f("image", 6, One(Str)).default("\"\""),
+    f("imageID", 7, One(Str)).default("\"\""),
     f("lastState", 3, One(Of::Message(&CORE_CONTAINERSTATE))).omitempty(),
-    f("name", 1, One(Str)),
-    f("ready", 4, One(Bool)),
+    f("name", 1, One(Str)).default("\"\""),
+    f("ready", 4, One(Bool)).default("false"),
     f("resources", 11, One(Of::Message(&CORE_RESOURCEREQUIREMENTS))).pointer().omitempty(),
-    f("restartCount", 5, One(Int32)),
+    f("restartCount", 5, One(Int32)).default("0"),
     f("started", 9, One(Bool)).pointer().omitempty(),
     f("state", 2, One(Of::Message(&CORE_CONTAINERSTATE))).omitempty(),
     f("stopSignal", 15, One(Str)).pointer().omitempty(),
@@ -938,7 +938,7 @@ pub(super) static CORE_CONTAINERUSER: Type = Type { name: "core.v1.ContainerUser
 ] };
 
 pub(super) static CORE_DAEMONENDPOINT: Type = Type { name: "core.v1.DaemonEndpoint", go: "v1.DaemonEndpoint", atomic: false, fields: &[
-    f("Port", 1, One(Int32)),
+    f("Port", 1, One(Int32)).default("0"),
 ] };
 
 pub(super) static CORE_DOWNWARDAPIPROJECTION: Type = Type { name: "core.v1.DownwardAPIProjection", go: "v1.DownwardAPIProjection", atomic: false, fields: &[
@@ -948,7 +948,7 @@ pub(super) static CORE_DOWNWARDAPIPROJECTION: Type = Type { name: "core.v1.Downw
 pub(super) static CORE_DOWNWARDAPIVOLUMEFILE: Type = Type { name: "core.v1.DownwardAPIVolumeFile", go: "v1.DownwardAPIVolumeFile", atomic: false, fields: &[
     f("fieldRef", 2, One(Of::Message(&CORE_OBJECTFIELDSELECTOR))).pointer().omitempty(),
     f("mode", 4, One(Int32)).pointer().omitempty(),
-    f("path", 1, One(Str)),
+    f("path", 1, One(Str)).default("\"\""),
     f("resourceFieldRef", 3, One(Of::Message(&CORE_RESOURCEFIELDSELECTOR))).pointer().omitempty(),
 ] };
 
@@ -969,7 +969,7 @@ pub(super) static CORE_ENVFROMSOURCE: Type = Type { name: "core.v1.EnvFromSource
 ] };
 
 pub(super) static CORE_ENVVAR: Type = Type { name: "core.v1.EnvVar", go: "v1.EnvVar", atomic: false, fields: &[
-    f("name", 1, One(Str)),
+    f("name", 1, One(Str)).default("\"\""),
     f("value", 2, One(Str)).omitempty(),
     f("valueFrom", 3, One(Of::Message(&CORE_ENVVARSOURCE))).pointer().omitempty(),
 ] };
@@ -1031,8 +1031,8 @@ pub(super) static CORE_EVENT: Type = Type { name: "core.v1.Event", go: "v1.Event
     f("metadata", 1, One(Of::Message(&META_OBJECTMETA))),
     f("reason", 3, One(Str)).omitempty(),
     f("related", 13, One(Of::Message(&CORE_OBJECTREFERENCE))).pointer().omitempty(),
-    f("reportingComponent", 14, One(Str)),
-    f("reportingInstance", 15, One(Str)),
+    f("reportingComponent", 14, One(Str)).default("\"\""),
+    f("reportingInstance", 15, One(Str)).default("\"\""),
     f("series", 11, One(Of::Message(&CORE_EVENTSERIES))).pointer().omitempty(),
     f("source", 5, One(Of::Message(&CORE_EVENTSOURCE))).omitempty(),
     f("type", 9, One(Str)).omitempty(),
@@ -1067,14 +1067,14 @@ pub(super) static CORE_FCVOLUMESOURCE: Type = Type { name: "core.v1.FCVolumeSour
 ] };
 
 pub(super) static CORE_FILEKEYSELECTOR: Type = Type { name: "core.v1.FileKeySelector", go: "v1.FileKeySelector", atomic: true, fields: &[
-    f("key", 3, One(Str)),
-    f("optional", 4, One(Bool)).pointer().omitempty(),
-    f("path", 2, One(Str)),
-    f("volumeName", 1, One(Str)),
+    f("key", 3, One(Str)).default("\"\""),
+    f("optional", 4, One(Bool)).pointer().omitempty().default("false"),
+    f("path", 2, One(Str)).default("\"\""),
+    f("volumeName", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_FLEXVOLUMESOURCE: Type = Type { name: "core.v1.FlexVolumeSource", go: "v1.FlexVolumeSource", atomic: false, fields: &[
-    f("driver", 1, One(Str)),
+    f("driver", 1, One(Str)).default("\"\""),
     f("fsType", 2, One(Str)).omitempty(),
     f("options", 5, Map(Str)).omitempty(),
     f("readOnly", 4, One(Bool)).omitempty(),
@@ -1089,24 +1089,24 @@ pub(super) static CORE_FLOCKERVOLUMESOURCE: Type = Type { name: "core.v1.Flocker
 pub(super) static CORE_GCEPERSISTENTDISKVOLUMESOURCE: Type = Type { name: "core.v1.GCEPersistentDiskVolumeSource", go: "v1.GCEPersistentDiskVolumeSource", atomic: false, fields: &[
     f("fsType", 2, One(Str)).omitempty(),
     f("partition", 3, One(Int32)).omitempty(),
-    f("pdName", 1, One(Str)),
+    f("pdName", 1, One(Str)).default("\"\""),
     f("readOnly", 4, One(Bool)).omitempty(),
 ] };
 
 pub(super) static CORE_GRPCACTION: Type = Type { name: "core.v1.GRPCAction", go: "v1.GRPCAction", atomic: false, fields: &[
-    f("port", 1, One(Int32)),
-    f("service", 2, One(Str)).pointer(),
+    f("port", 1, One(Int32)).default("0"),
+    f("service", 2, One(Str)).pointer().default("\"\""),
 ] };
 
 pub(super) static CORE_GITREPOVOLUMESOURCE: Type = Type { name: "core.v1.GitRepoVolumeSource", go: "v1.GitRepoVolumeSource", atomic: false, fields: &[
     f("directory", 3, One(Str)).omitempty(),
-    f("repository", 1, One(Str)),
+    f("repository", 1, One(Str)).default("\"\""),
     f("revision", 2, One(Str)).omitempty(),
 ] };
 
 pub(super) static CORE_GLUSTERFSVOLUMESOURCE: Type = Type { name: "core.v1.GlusterfsVolumeSource", go: "v1.GlusterfsVolumeSource", atomic: false, fields: &[
-    f("endpoints", 1, One(Str)),
-    f("path", 2, One(Str)),
+    f("endpoints", 1, One(Str)).default("\"\""),
+    f("path", 2, One(Str)).default("\"\""),
     f("readOnly", 3, One(Bool)).omitempty(),
 ] };
 
@@ -1119,21 +1119,21 @@ pub(super) static CORE_HTTPGETACTION: Type = Type { name: "core.v1.HTTPGetAction
 ] };
 
 pub(super) static CORE_HTTPHEADER: Type = Type { name: "core.v1.HTTPHeader", go: "v1.HTTPHeader", atomic: false, fields: &[
-    f("name", 1, One(Str)),
-    f("value", 2, One(Str)),
+    f("name", 1, One(Str)).default("\"\""),
+    f("value", 2, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_HOSTALIAS: Type = Type { name: "core.v1.HostAlias", go: "v1.HostAlias", atomic: false, fields: &[
     f("hostnames", 2, List(Str)).omitempty().atomic(),
-    f("ip", 1, One(Str)),
+    f("ip", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_HOSTIP: Type = Type { name: "core.v1.HostIP", go: "v1.HostIP", atomic: false, fields: &[
-    f("ip", 1, One(Str)),
+    f("ip", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_HOSTPATHVOLUMESOURCE: Type = Type { name: "core.v1.HostPathVolumeSource", go: "v1.HostPathVolumeSource", atomic: false, fields: &[
-    f("path", 1, One(Str)),
+    f("path", 1, One(Str)).default("\"\""),
     f("type", 2, One(Str)).pointer().omitempty(),
 ] };
 
@@ -1142,13 +1142,13 @@ pub(super) static CORE_ISCSIVOLUMESOURCE: Type = Type { name: "core.v1.ISCSIVolu
     f("chapAuthSession", 11, One(Bool)).omitempty(),
     f("fsType", 5, One(Str)).omitempty(),
     f("initiatorName", 12, One(Str)).pointer().omitempty(),
-    f("iqn", 2, One(Str)),
+    f("iqn", 2, One(Str)).default("\"\""),
     f("iscsiInterface", 4, One(Str)).omitempty().default("\"default\""),
-    f("lun", 3, One(Int32)),
+    f("lun", 3, One(Int32)).default("0"),
     f("portals", 7, List(Str)).omitempty().atomic(),
     f("readOnly", 6, One(Bool)).omitempty(),
     f("secretRef", 10, One(Of::Message(&CORE_LOCALOBJECTREFERENCE))).pointer().omitempty(),
-    f("targetPortal", 1, One(Str)),
+    f("targetPortal", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_IMAGEVOLUMESOURCE: Type = Type { name: "core.v1.ImageVolumeSource", go: "v1.ImageVolumeSource", atomic: false, fields: &[
@@ -1161,9 +1161,9 @@ pub(super) static CORE_IMAGEVOLUMESTATUS: Type = Type { name: "core.v1.ImageVolu
 ] };
 
 pub(super) static CORE_KEYTOPATH: Type = Type { name: "core.v1.KeyToPath", go: "v1.KeyToPath", atomic: false, fields: &[
-    f("key", 1, One(Str)),
+    f("key", 1, One(Str)).default("\"\""),
     f("mode", 3, One(Int32)).pointer().omitempty(),
-    f("path", 2, One(Str)),
+    f("path", 2, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_LIFECYCLE: Type = Type { name: "core.v1.Lifecycle", go: "v1.Lifecycle", atomic: false, fields: &[
@@ -1180,9 +1180,9 @@ pub(super) static CORE_LIFECYCLEHANDLER: Type = Type { name: "core.v1.LifecycleH
 ] };
 
 pub(super) static CORE_LINUXCONTAINERUSER: Type = Type { name: "core.v1.LinuxContainerUser", go: "v1.LinuxContainerUser", atomic: false, fields: &[
-    f("gid", 2, One(Int64)),
+    f("gid", 2, One(Int64)).default("0"),
     f("supplementalGroups", 3, List(Int64)).omitempty().atomic(),
-    f("uid", 1, One(Int64)),
+    f("uid", 1, One(Int64)).default("0"),
 ] };
 
 pub(super) static CORE_LOADBALANCERINGRESS: Type = Type { name: "core.v1.LoadBalancerIngress", go: "v1.LoadBalancerIngress", atomic: false, fields: &[
@@ -1197,18 +1197,18 @@ pub(super) static CORE_LOADBALANCERSTATUS: Type = Type { name: "core.v1.LoadBala
 ] };
 
 pub(super) static CORE_LOCALOBJECTREFERENCE: Type = Type { name: "core.v1.LocalObjectReference", go: "v1.LocalObjectReference", atomic: true, fields: &[
-    f("name", 1, One(Str)).omitempty(),
+    f("name", 1, One(Str)).omitempty().default("\"\""),
 ] };
 
 pub(super) static CORE_MODIFYVOLUMESTATUS: Type = Type { name: "core.v1.ModifyVolumeStatus", go: "v1.ModifyVolumeStatus", atomic: false, fields: &[
-    f("status", 2, One(Str)),
+    f("status", 2, One(Str)).default("\"\""),
     f("targetVolumeAttributesClassName", 1, One(Str)).omitempty(),
 ] };
 
 pub(super) static CORE_NFSVOLUMESOURCE: Type = Type { name: "core.v1.NFSVolumeSource", go: "v1.NFSVolumeSource", atomic: false, fields: &[
-    f("path", 2, One(Str)),
+    f("path", 2, One(Str)).default("\"\""),
     f("readOnly", 3, One(Bool)).omitempty(),
-    f("server", 1, One(Str)),
+    f("server", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_NAMESPACE: Type = Type { name: "core.v1.Namespace", go: "v1.Namespace", atomic: false, fields: &[
@@ -1222,8 +1222,8 @@ pub(super) static CORE_NAMESPACECONDITION: Type = Type { name: "core.v1.Namespac
     f("lastTransitionTime", 4, One(Time)).omitempty(),
     f("message", 6, One(Str)).omitempty(),
     f("reason", 5, One(Str)).omitempty(),
-    f("status", 2, One(Str)),
-    f("type", 1, One(Str)),
+    f("status", 2, One(Str)).default("\"\""),
+    f("type", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_NAMESPACELIST: Type = Type { name: "core.v1.NamespaceList", go: "v1.NamespaceList", atomic: false, fields: &[
@@ -1249,8 +1249,8 @@ pub(super) static CORE_NODE: Type = Type { name: "core.v1.Node", go: "v1.Node", 
 ] };
 
 pub(super) static CORE_NODEADDRESS: Type = Type { name: "core.v1.NodeAddress", go: "v1.NodeAddress", atomic: false, fields: &[
-    f("address", 2, One(Str)),
-    f("type", 1, One(Str)),
+    f("address", 2, One(Str)).default("\"\""),
+    f("type", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_NODEAFFINITY: Type = Type { name: "core.v1.NodeAffinity", go: "v1.NodeAffinity", atomic: false, fields: &[
@@ -1260,7 +1260,7 @@ pub(super) static CORE_NODEAFFINITY: Type = Type { name: "core.v1.NodeAffinity",
 
 pub(super) static CORE_NODEALLOCATABLERESOURCECLAIMSTATUS: Type = Type { name: "core.v1.NodeAllocatableResourceClaimStatus", go: "v1.NodeAllocatableResourceClaimStatus", atomic: false, fields: &[
     f("containers", 2, List(Str)).omitempty().set(),
-    f("resourceClaimName", 1, One(Str)),
+    f("resourceClaimName", 1, One(Str)).default("\"\""),
     f("resources", 3, Map(Quantity)),
 ] };
 
@@ -1269,8 +1269,8 @@ pub(super) static CORE_NODECONDITION: Type = Type { name: "core.v1.NodeCondition
     f("lastTransitionTime", 4, One(Time)).omitempty(),
     f("message", 6, One(Str)).omitempty(),
     f("reason", 5, One(Str)).omitempty(),
-    f("status", 2, One(Str)),
-    f("type", 1, One(Str)),
+    f("status", 2, One(Str)).default("\"\""),
+    f("type", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_NODECONFIGSOURCE: Type = Type { name: "core.v1.NodeConfigSource", go: "v1.NodeConfigSource", atomic: false, fields: &[
@@ -1300,7 +1300,7 @@ pub(super) static CORE_NODELIST: Type = Type { name: "core.v1.NodeList", go: "v1
 
 pub(super) static CORE_NODERUNTIMEHANDLER: Type = Type { name: "core.v1.NodeRuntimeHandler", go: "v1.NodeRuntimeHandler", atomic: false, fields: &[
     f("features", 2, One(Of::Message(&CORE_NODERUNTIMEHANDLERFEATURES))).pointer().omitempty(),
-    f("name", 1, One(Str)),
+    f("name", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_NODERUNTIMEHANDLERFEATURES: Type = Type { name: "core.v1.NodeRuntimeHandlerFeatures", go: "v1.NodeRuntimeHandlerFeatures", atomic: false, fields: &[
@@ -1313,8 +1313,8 @@ pub(super) static CORE_NODESELECTOR: Type = Type { name: "core.v1.NodeSelector",
 ] };
 
 pub(super) static CORE_NODESELECTORREQUIREMENT: Type = Type { name: "core.v1.NodeSelectorRequirement", go: "v1.NodeSelectorRequirement", atomic: false, fields: &[
-    f("key", 1, One(Str)),
-    f("operator", 2, One(Str)),
+    f("key", 1, One(Str)).default("\"\""),
+    f("operator", 2, One(Str)).default("\"\""),
     f("values", 3, List(Str)).omitempty().atomic(),
 ] };
 
@@ -1355,22 +1355,22 @@ pub(super) static CORE_NODESWAPSTATUS: Type = Type { name: "core.v1.NodeSwapStat
 ] };
 
 pub(super) static CORE_NODESYSTEMINFO: Type = Type { name: "core.v1.NodeSystemInfo", go: "v1.NodeSystemInfo", atomic: false, fields: &[
-    f("architecture", 10, One(Str)),
-    f("bootID", 3, One(Str)),
-    f("containerRuntimeVersion", 6, One(Str)),
-    f("kernelVersion", 4, One(Str)),
-    f("kubeProxyVersion", 8, One(Str)),
-    f("kubeletVersion", 7, One(Str)),
-    f("machineID", 1, One(Str)),
-    f("operatingSystem", 9, One(Str)),
-    f("osImage", 5, One(Str)),
+    f("architecture", 10, One(Str)).default("\"\""),
+    f("bootID", 3, One(Str)).default("\"\""),
+    f("containerRuntimeVersion", 6, One(Str)).default("\"\""),
+    f("kernelVersion", 4, One(Str)).default("\"\""),
+    f("kubeProxyVersion", 8, One(Str)).default("\"\""),
+    f("kubeletVersion", 7, One(Str)).default("\"\""),
+    f("machineID", 1, One(Str)).default("\"\""),
+    f("operatingSystem", 9, One(Str)).default("\"\""),
+    f("osImage", 5, One(Str)).default("\"\""),
     f("swap", 11, One(Of::Message(&CORE_NODESWAPSTATUS))).pointer().omitempty(),
-    f("systemUUID", 2, One(Str)),
+    f("systemUUID", 2, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_OBJECTFIELDSELECTOR: Type = Type { name: "core.v1.ObjectFieldSelector", go: "v1.ObjectFieldSelector", atomic: true, fields: &[
     f("apiVersion", 1, One(Str)).omitempty(),
-    f("fieldPath", 2, One(Str)),
+    f("fieldPath", 2, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_OBJECTREFERENCE: Type = Type { name: "core.v1.ObjectReference", go: "v1.ObjectReference", atomic: true, fields: &[
@@ -1395,8 +1395,8 @@ pub(super) static CORE_PERSISTENTVOLUMECLAIMCONDITION: Type = Type { name: "core
     f("lastTransitionTime", 4, One(Time)).omitempty(),
     f("message", 6, One(Str)).omitempty(),
     f("reason", 5, One(Str)).omitempty(),
-    f("status", 2, One(Str)),
-    f("type", 1, One(Str)),
+    f("status", 2, One(Str)).default("\"\""),
+    f("type", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_PERSISTENTVOLUMECLAIMSPEC: Type = Type { name: "core.v1.PersistentVolumeClaimSpec", go: "v1.PersistentVolumeClaimSpec", atomic: false, fields: &[
@@ -1428,13 +1428,13 @@ pub(super) static CORE_PERSISTENTVOLUMECLAIMTEMPLATE: Type = Type { name: "core.
 ] };
 
 pub(super) static CORE_PERSISTENTVOLUMECLAIMVOLUMESOURCE: Type = Type { name: "core.v1.PersistentVolumeClaimVolumeSource", go: "v1.PersistentVolumeClaimVolumeSource", atomic: false, fields: &[
-    f("claimName", 1, One(Str)),
+    f("claimName", 1, One(Str)).default("\"\""),
     f("readOnly", 2, One(Bool)).omitempty(),
 ] };
 
 pub(super) static CORE_PHOTONPERSISTENTDISKVOLUMESOURCE: Type = Type { name: "core.v1.PhotonPersistentDiskVolumeSource", go: "v1.PhotonPersistentDiskVolumeSource", atomic: false, fields: &[
     f("fsType", 2, One(Str)).omitempty(),
-    f("pdID", 1, One(Str)),
+    f("pdID", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_POD: Type = Type { name: "core.v1.Pod", go: "v1.Pod", atomic: false, fields: &[
@@ -1455,7 +1455,7 @@ pub(super) static CORE_PODAFFINITYTERM: Type = Type { name: "core.v1.PodAffinity
     f("mismatchLabelKeys", 6, List(Str)).omitempty().atomic(),
     f("namespaceSelector", 4, One(Of::Message(&META_LABELSELECTOR))).pointer().omitempty(),
     f("namespaces", 2, List(Str)).omitempty().atomic(),
-    f("topologyKey", 3, One(Str)),
+    f("topologyKey", 3, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_PODANTIAFFINITY: Type = Type { name: "core.v1.PodAntiAffinity", go: "v1.PodAntiAffinity", atomic: false, fields: &[
@@ -1479,8 +1479,8 @@ pub(super) static CORE_PODCONDITION: Type = Type { name: "core.v1.PodCondition",
     f("message", 6, One(Str)).omitempty(),
     f("observedGeneration", 7, One(Int64)).omitempty(),
     f("reason", 5, One(Str)).omitempty(),
-    f("status", 2, One(Str)),
-    f("type", 1, One(Str)),
+    f("status", 2, One(Str)).default("\"\""),
+    f("type", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_PODDNSCONFIG: Type = Type { name: "core.v1.PodDNSConfig", go: "v1.PodDNSConfig", atomic: false, fields: &[
@@ -1496,11 +1496,11 @@ pub(super) static CORE_PODDNSCONFIGOPTION: Type = Type { name: "core.v1.PodDNSCo
 
 pub(super) static CORE_PODEXTENDEDRESOURCECLAIMSTATUS: Type = Type { name: "core.v1.PodExtendedResourceClaimStatus", go: "v1.PodExtendedResourceClaimStatus", atomic: false, fields: &[
     f("requestMappings", 1, List(Of::Message(&CORE_CONTAINEREXTENDEDRESOURCEREQUEST))).atomic(),
-    f("resourceClaimName", 2, One(Str)),
+    f("resourceClaimName", 2, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_PODIP: Type = Type { name: "core.v1.PodIP", go: "v1.PodIP", atomic: false, fields: &[
-    f("ip", 1, One(Str)),
+    f("ip", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_PODLIST: Type = Type { name: "core.v1.PodList", go: "v1.PodList", atomic: false, fields: &[
@@ -1510,26 +1510,26 @@ pub(super) static CORE_PODLIST: Type = Type { name: "core.v1.PodList", go: "v1.P
 ] };
 
 pub(super) static CORE_PODOS: Type = Type { name: "core.v1.PodOS", go: "v1.PodOS", atomic: false, fields: &[
-    f("name", 1, One(Str)),
+    f("name", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_PODREADINESSGATE: Type = Type { name: "core.v1.PodReadinessGate", go: "v1.PodReadinessGate", atomic: false, fields: &[
-    f("conditionType", 1, One(Str)),
+    f("conditionType", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_PODRESOURCECLAIM: Type = Type { name: "core.v1.PodResourceClaim", go: "v1.PodResourceClaim", atomic: false, fields: &[
-    f("name", 1, One(Str)),
+    f("name", 1, One(Str)).default("\"\""),
     f("resourceClaimName", 3, One(Str)).pointer().omitempty(),
     f("resourceClaimTemplateName", 4, One(Str)).pointer().omitempty(),
 ] };
 
 pub(super) static CORE_PODRESOURCECLAIMSTATUS: Type = Type { name: "core.v1.PodResourceClaimStatus", go: "v1.PodResourceClaimStatus", atomic: false, fields: &[
-    f("name", 1, One(Str)),
+    f("name", 1, One(Str)).default("\"\""),
     f("resourceClaimName", 2, One(Str)).pointer().omitempty(),
 ] };
 
 pub(super) static CORE_PODSCHEDULINGGATE: Type = Type { name: "core.v1.PodSchedulingGate", go: "v1.PodSchedulingGate", atomic: false, fields: &[
-    f("name", 1, One(Str)),
+    f("name", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_PODSCHEDULINGGROUP: Type = Type { name: "core.v1.PodSchedulingGroup", go: "v1.PodSchedulingGroup", atomic: false, fields: &[
@@ -1634,19 +1634,19 @@ pub(super) static CORE_PODTEMPLATESPEC: Type = Type { name: "core.v1.PodTemplate
 
 pub(super) static CORE_PORTSTATUS: Type = Type { name: "core.v1.PortStatus", go: "v1.PortStatus", atomic: false, fields: &[
     f("error", 3, One(Str)).pointer().omitempty(),
-    f("port", 1, One(Int32)),
-    f("protocol", 2, One(Str)),
+    f("port", 1, One(Int32)).default("0"),
+    f("protocol", 2, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_PORTWORXVOLUMESOURCE: Type = Type { name: "core.v1.PortworxVolumeSource", go: "v1.PortworxVolumeSource", atomic: false, fields: &[
     f("fsType", 2, One(Str)).omitempty(),
     f("readOnly", 3, One(Bool)).omitempty(),
-    f("volumeID", 1, One(Str)),
+    f("volumeID", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_PREFERREDSCHEDULINGTERM: Type = Type { name: "core.v1.PreferredSchedulingTerm", go: "v1.PreferredSchedulingTerm", atomic: false, fields: &[
     f("preference", 2, One(Of::Message(&CORE_NODESELECTORTERM))),
-    f("weight", 1, One(Int32)),
+    f("weight", 1, One(Int32)).default("0"),
 ] };
 
 pub(super) static CORE_PROBE: Type = Type { name: "core.v1.Probe", go: "v1.Probe", atomic: false, fields: &[
@@ -1674,15 +1674,15 @@ pub(super) static CORE_PROJECTEDVOLUMESOURCE: Type = Type { name: "core.v1.Proje
 pub(super) static CORE_QUOBYTEVOLUMESOURCE: Type = Type { name: "core.v1.QuobyteVolumeSource", go: "v1.QuobyteVolumeSource", atomic: false, fields: &[
     f("group", 5, One(Str)).omitempty(),
     f("readOnly", 3, One(Bool)).omitempty(),
-    f("registry", 1, One(Str)),
+    f("registry", 1, One(Str)).default("\"\""),
     f("tenant", 6, One(Str)).omitempty(),
     f("user", 4, One(Str)).omitempty(),
-    f("volume", 2, One(Str)),
+    f("volume", 2, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_RBDVOLUMESOURCE: Type = Type { name: "core.v1.RBDVolumeSource", go: "v1.RBDVolumeSource", atomic: false, fields: &[
     f("fsType", 3, One(Str)).omitempty(),
-    f("image", 2, One(Str)),
+    f("image", 2, One(Str)).default("\"\""),
     f("keyring", 6, One(Str)).omitempty().default("\"/etc/ceph/keyring\""),
     f("monitors", 1, List(Str)).atomic(),
     f("pool", 4, One(Str)).omitempty().default("\"rbd\""),
@@ -1692,20 +1692,20 @@ pub(super) static CORE_RBDVOLUMESOURCE: Type = Type { name: "core.v1.RBDVolumeSo
 ] };
 
 pub(super) static CORE_RESOURCECLAIM: Type = Type { name: "core.v1.ResourceClaim", go: "v1.ResourceClaim", atomic: false, fields: &[
-    f("name", 1, One(Str)),
+    f("name", 1, One(Str)).default("\"\""),
     f("request", 2, One(Str)).omitempty(),
 ] };
 
 pub(super) static CORE_RESOURCEFIELDSELECTOR: Type = Type { name: "core.v1.ResourceFieldSelector", go: "v1.ResourceFieldSelector", atomic: true, fields: &[
     f("containerName", 1, One(Str)).omitempty(),
     f("divisor", 3, One(Quantity)).omitempty(),
-    f("resource", 2, One(Str)),
+    f("resource", 2, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_RESOURCEHEALTH: Type = Type { name: "core.v1.ResourceHealth", go: "v1.ResourceHealth", atomic: false, fields: &[
     f("health", 2, One(Str)).omitempty(),
     f("message", 6, One(Str)).pointer().omitempty(),
-    f("resourceID", 1, One(Str)),
+    f("resourceID", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_RESOURCEREQUIREMENTS: Type = Type { name: "core.v1.ResourceRequirements", go: "v1.ResourceRequirements", atomic: false, fields: &[
@@ -1715,7 +1715,7 @@ pub(super) static CORE_RESOURCEREQUIREMENTS: Type = Type { name: "core.v1.Resour
 ] };
 
 pub(super) static CORE_RESOURCESTATUS: Type = Type { name: "core.v1.ResourceStatus", go: "v1.ResourceStatus", atomic: false, fields: &[
-    f("name", 1, One(Str)),
+    f("name", 1, One(Str)).default("\"\""),
     f("resources", 2, List(Of::Message(&CORE_RESOURCEHEALTH))).omitempty().keyed(&["resourceID"]),
 ] };
 
@@ -1728,20 +1728,20 @@ pub(super) static CORE_SELINUXOPTIONS: Type = Type { name: "core.v1.SELinuxOptio
 
 pub(super) static CORE_SCALEIOVOLUMESOURCE: Type = Type { name: "core.v1.ScaleIOVolumeSource", go: "v1.ScaleIOVolumeSource", atomic: false, fields: &[
     f("fsType", 9, One(Str)).omitempty().default("\"xfs\""),
-    f("gateway", 1, One(Str)),
+    f("gateway", 1, One(Str)).default("\"\""),
     f("protectionDomain", 5, One(Str)).omitempty(),
     f("readOnly", 10, One(Bool)).omitempty(),
     f("secretRef", 3, One(Of::Message(&CORE_LOCALOBJECTREFERENCE))).pointer(),
     f("sslEnabled", 4, One(Bool)).omitempty(),
     f("storageMode", 7, One(Str)).omitempty().default("\"ThinProvisioned\""),
     f("storagePool", 6, One(Str)).omitempty(),
-    f("system", 2, One(Str)),
+    f("system", 2, One(Str)).default("\"\""),
     f("volumeName", 8, One(Str)).omitempty(),
 ] };
 
 pub(super) static CORE_SECCOMPPROFILE: Type = Type { name: "core.v1.SeccompProfile", go: "v1.SeccompProfile", atomic: false, fields: &[
     f("localhostProfile", 2, One(Str)).pointer().omitempty(),
-    f("type", 1, One(Str)),
+    f("type", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_SECRET: Type = Type { name: "core.v1.Secret", go: "v1.Secret", atomic: false, fields: &[
@@ -1760,7 +1760,7 @@ pub(super) static CORE_SECRETENVSOURCE: Type = Type { name: "core.v1.SecretEnvSo
 
 pub(super) static CORE_SECRETKEYSELECTOR: Type = Type { name: "core.v1.SecretKeySelector", go: "v1.SecretKeySelector", atomic: true, fields: &[
     f("", 1, One(Of::Message(&CORE_LOCALOBJECTREFERENCE))),
-    f("key", 2, One(Str)),
+    f("key", 2, One(Str)).default("\"\""),
     f("optional", 3, One(Bool)).pointer().omitempty(),
 ] };
 
@@ -1822,7 +1822,7 @@ pub(super) static CORE_SERVICEACCOUNTLIST: Type = Type { name: "core.v1.ServiceA
 pub(super) static CORE_SERVICEACCOUNTTOKENPROJECTION: Type = Type { name: "core.v1.ServiceAccountTokenProjection", go: "v1.ServiceAccountTokenProjection", atomic: false, fields: &[
     f("audience", 1, One(Str)).omitempty(),
     f("expirationSeconds", 2, One(Int64)).pointer().omitempty(),
-    f("path", 3, One(Str)),
+    f("path", 3, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_SERVICELIST: Type = Type { name: "core.v1.ServiceList", go: "v1.ServiceList", atomic: false, fields: &[
@@ -1835,7 +1835,7 @@ pub(super) static CORE_SERVICEPORT: Type = Type { name: "core.v1.ServicePort", g
     f("appProtocol", 6, One(Str)).pointer().omitempty(),
     f("name", 1, One(Str)).omitempty(),
     f("nodePort", 5, One(Int32)).omitempty(),
-    f("port", 3, One(Int32)),
+    f("port", 3, One(Int32)).default("0"),
     f("protocol", 2, One(Str)).omitempty().default("\"TCP\""),
     f("targetPort", 4, One(IntOrString)).omitempty(),
 ] };
@@ -1873,7 +1873,7 @@ pub(super) static CORE_SESSIONAFFINITYCONFIG: Type = Type { name: "core.v1.Sessi
 ] };
 
 pub(super) static CORE_SLEEPACTION: Type = Type { name: "core.v1.SleepAction", go: "v1.SleepAction", atomic: false, fields: &[
-    f("seconds", 1, One(Int64)),
+    f("seconds", 1, One(Int64)).default("0"),
 ] };
 
 pub(super) static CORE_STORAGEOSVOLUMESOURCE: Type = Type { name: "core.v1.StorageOSVolumeSource", go: "v1.StorageOSVolumeSource", atomic: false, fields: &[
@@ -1885,8 +1885,8 @@ pub(super) static CORE_STORAGEOSVOLUMESOURCE: Type = Type { name: "core.v1.Stora
 ] };
 
 pub(super) static CORE_SYSCTL: Type = Type { name: "core.v1.Sysctl", go: "v1.Sysctl", atomic: false, fields: &[
-    f("name", 1, One(Str)),
-    f("value", 2, One(Str)),
+    f("name", 1, One(Str)).default("\"\""),
+    f("value", 2, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_TCPSOCKETACTION: Type = Type { name: "core.v1.TCPSocketAction", go: "v1.TCPSocketAction", atomic: false, fields: &[
@@ -1895,8 +1895,8 @@ pub(super) static CORE_TCPSOCKETACTION: Type = Type { name: "core.v1.TCPSocketAc
 ] };
 
 pub(super) static CORE_TAINT: Type = Type { name: "core.v1.Taint", go: "v1.Taint", atomic: false, fields: &[
-    f("effect", 3, One(Str)),
-    f("key", 1, One(Str)),
+    f("effect", 3, One(Str)).default("\"\""),
+    f("key", 1, One(Str)).default("\"\""),
     f("timeAdded", 4, One(Time)).pointer().omitempty(),
     f("value", 2, One(Str)).omitempty(),
 ] };
@@ -1912,41 +1912,41 @@ pub(super) static CORE_TOLERATION: Type = Type { name: "core.v1.Toleration", go:
 pub(super) static CORE_TOPOLOGYSPREADCONSTRAINT: Type = Type { name: "core.v1.TopologySpreadConstraint", go: "v1.TopologySpreadConstraint", atomic: false, fields: &[
     f("labelSelector", 4, One(Of::Message(&META_LABELSELECTOR))).pointer().omitempty(),
     f("matchLabelKeys", 8, List(Str)).omitempty().atomic(),
-    f("maxSkew", 1, One(Int32)),
+    f("maxSkew", 1, One(Int32)).default("0"),
     f("minDomains", 5, One(Int32)).pointer().omitempty(),
     f("nodeAffinityPolicy", 6, One(Str)).pointer().omitempty(),
     f("nodeTaintsPolicy", 7, One(Str)).pointer().omitempty(),
-    f("topologyKey", 2, One(Str)),
-    f("whenUnsatisfiable", 3, One(Str)),
+    f("topologyKey", 2, One(Str)).default("\"\""),
+    f("whenUnsatisfiable", 3, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_TYPEDLOCALOBJECTREFERENCE: Type = Type { name: "core.v1.TypedLocalObjectReference", go: "v1.TypedLocalObjectReference", atomic: true, fields: &[
     f("apiGroup", 1, One(Str)).pointer(),
-    f("kind", 2, One(Str)),
-    f("name", 3, One(Str)),
+    f("kind", 2, One(Str)).default("\"\""),
+    f("name", 3, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_TYPEDOBJECTREFERENCE: Type = Type { name: "core.v1.TypedObjectReference", go: "v1.TypedObjectReference", atomic: false, fields: &[
     f("apiGroup", 1, One(Str)).pointer(),
-    f("kind", 2, One(Str)),
-    f("name", 3, One(Str)),
+    f("kind", 2, One(Str)).default("\"\""),
+    f("name", 3, One(Str)).default("\"\""),
     f("namespace", 4, One(Str)).pointer().omitempty(),
 ] };
 
 pub(super) static CORE_VOLUME: Type = Type { name: "core.v1.Volume", go: "v1.Volume", atomic: false, fields: &[
     f("", 2, One(Of::Message(&CORE_VOLUMESOURCE))),
-    f("name", 1, One(Str)),
+    f("name", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_VOLUMEDEVICE: Type = Type { name: "core.v1.VolumeDevice", go: "v1.VolumeDevice", atomic: false, fields: &[
-    f("devicePath", 2, One(Str)),
-    f("name", 1, One(Str)),
+    f("devicePath", 2, One(Str)).default("\"\""),
+    f("name", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_VOLUMEMOUNT: Type = Type { name: "core.v1.VolumeMount", go: "v1.VolumeMount", atomic: false, fields: &[
-    f("mountPath", 3, One(Str)),
+    f("mountPath", 3, One(Str)).default("\"\""),
     f("mountPropagation", 5, One(Str)).pointer().omitempty(),
-    f("name", 1, One(Str)),
+    f("name", 1, One(Str)).default("\"\""),
     f("readOnly", 2, One(Bool)).omitempty(),
     f("recursiveReadOnly", 7, One(Str)).pointer().omitempty(),
     f("subPath", 4, One(Str)).omitempty(),
@@ -1954,8 +1954,8 @@ pub(super) static CORE_VOLUMEMOUNT: Type = Type { name: "core.v1.VolumeMount", g
 ] };
 
 pub(super) static CORE_VOLUMEMOUNTSTATUS: Type = Type { name: "core.v1.VolumeMountStatus", go: "v1.VolumeMountStatus", atomic: false, fields: &[
-    f("mountPath", 2, One(Str)),
-    f("name", 1, One(Str)),
+    f("mountPath", 2, One(Str)).default("\"\""),
+    f("name", 1, One(Str)).default("\"\""),
     f("readOnly", 3, One(Bool)).omitempty(),
     f("recursiveReadOnly", 4, One(Str)).pointer().omitempty(),
     f("volumeStatus", 5, One(Of::Message(&CORE_VOLUMESTATUS))).pointer().omitempty(),
@@ -2016,12 +2016,12 @@ pub(super) static CORE_VSPHEREVIRTUALDISKVOLUMESOURCE: Type = Type { name: "core
     f("fsType", 2, One(Str)).omitempty(),
     f("storagePolicyID", 4, One(Str)).omitempty(),
     f("storagePolicyName", 3, One(Str)).omitempty(),
-    f("volumePath", 1, One(Str)),
+    f("volumePath", 1, One(Str)).default("\"\""),
 ] };
 
 pub(super) static CORE_WEIGHTEDPODAFFINITYTERM: Type = Type { name: "core.v1.WeightedPodAffinityTerm", go: "v1.WeightedPodAffinityTerm", atomic: false, fields: &[
     f("podAffinityTerm", 2, One(Of::Message(&CORE_PODAFFINITYTERM))),
-    f("weight", 1, One(Int32)),
+    f("weight", 1, One(Int32)).default("0"),
 ] };
 
 pub(super) static CORE_WINDOWSSECURITYCONTEXTOPTIONS: Type = Type { name: "core.v1.WindowsSecurityContextOptions", go: "v1.WindowsSecurityContextOptions", atomic: false, fields: &[

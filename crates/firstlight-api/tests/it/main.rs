@@ -1,6 +1,7 @@
 //! The integration tests of this crate, one binary.
 #![allow(clippy::unwrap_used, reason = "a panic in a test is its failure")]
 
+mod apply;
 mod codec;
 mod golden;
 mod patch;

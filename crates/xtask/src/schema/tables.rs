@@ -113,10 +113,9 @@ fn field_line(field: &GoField, meaning: &Meaning, property: Option<&Value>) -> S
         (Some("map"), _) => line.push_str(&format!(".keyed(&{})", property["x-kubernetes-list-map-keys"])),
         _ => {}
     }
-    // Only scalars that are not the zero value: the zero ones follow from the field being required.
     match &property["default"] {
+        // That of an object is always empty: it says only that the object is there.
         Value::Null | Value::Object(_) | Value::Array(_) => {}
-        default if [Value::from(""), Value::from(0), Value::from(false)].contains(default) => {}
         default => line.push_str(&format!(".default({:?})", default.to_string())),
     }
     line
