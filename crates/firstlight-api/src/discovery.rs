@@ -45,6 +45,12 @@ pub fn answer(path: &str, accept: &str) -> Option<Answer> {
     }
 }
 
+/// The version of Kubernetes this API speaks, as servers and nodes say it.
+#[must_use]
+pub fn git_version() -> String {
+    format!("v1.{MINOR}.0+firstlight")
+}
+
 /// `/version`
 fn version() -> Value {
     let arch = match std::env::consts::ARCH {
@@ -55,7 +61,7 @@ fn version() -> Value {
     json!({
         "major": "1",
         "minor": MINOR,
-        "gitVersion": format!("v1.{MINOR}.0+firstlight"),
+        "gitVersion": git_version(),
         "gitCommit": "",
         "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z",

@@ -7,6 +7,7 @@ use firstlight_pod::spec::Handler;
 use firstlight_pod::{Do, Event, Millis, PodId};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// The longest a network hook may take that names no limit: hooks have none of their own (HOK-1), but a connection
 /// that is never answered must end.
@@ -20,17 +21,16 @@ pub(crate) struct Hands {
     pub(crate) runtime: mpsc::Sender<(PodId, Do)>,
     /// The worker's own inbox, for what is found out here. Weak: only the keeper keeps a worker alive.
     pub(crate) inbox: mpsc::WeakUnboundedSender<Letter>,
-    /// The pod's address, once it has one.
-    pub(crate) address: Option<String>,
+    pub(crate) stop: CancellationToken,
 }
 
 impl Hands {
-    /// Performs it, or hands it on to be performed. Its outcome comes back as an event.
-    pub(crate) async fn perform(&mut self, what: Do) {
+    /// Performs it, or hands it on to be performed. Its outcome comes back as an event. `address` is the pod's own.
+    pub(crate) async fn perform(&self, what: Do, address: Option<&str>) {
+        let clock = self.clock;
         match what {
             Do::Probe { instance, probe, handler, timeout } if is_network(&handler) => {
-                let clock = self.clock;
-                self.spawn(handler, Wanted::Success, millis(timeout), move |outcome| Event::Probed {
+                self.spawn(handler, address, Wanted::Success, millis(timeout), move |outcome| Event::Probed {
                     instance,
                     probe,
                     outcome,
@@ -38,9 +38,8 @@ impl Hands {
                 });
             }
             Do::Hook { instance, hook, handler, timeout } if is_network(&handler) => {
-                let clock = self.clock;
                 let limit = timeout.map_or(HOOK_LIMIT, millis);
-                self.spawn(handler, Wanted::Answer, limit, move |outcome| Event::HookDone {
+                self.spawn(handler, address, Wanted::Answer, limit, move |outcome| Event::HookDone {
                     instance,
                     hook,
                     outcome,
@@ -48,8 +47,10 @@ impl Hands {
                 });
             }
             what => {
-                // A runtime that has ended performs nothing; the next engine asks again.
-                let _ = self.runtime.send((self.pod.clone(), what)).await;
+                // A runtime that has ended, or does not take it before the node stops, performs nothing; the next
+                // engine asks again.
+                let handed = self.runtime.send((self.pod.clone(), what));
+                let _ = self.stop.run_until_cancelled(handed).await;
             }
         }
     }
@@ -57,13 +58,15 @@ impl Hands {
     fn spawn(
         &self,
         handler: Handler,
+        address: Option<&str>,
         wanted: Wanted,
         limit: Duration,
         event: impl FnOnce(Result<(), String>) -> Event + Send + 'static,
     ) {
-        let (inbox, address) = (self.inbox.clone(), self.address.clone());
+        let (inbox, address, stop) = (self.inbox.clone(), address.map(str::to_owned), self.stop.clone());
         tokio::spawn(async move {
-            let outcome = reach::try_once(&handler, address.as_deref(), wanted, limit).await;
+            let tried = reach::try_once(&handler, address.as_deref(), wanted, limit);
+            let Some(outcome) = stop.run_until_cancelled(tried).await else { return };
             // The worker may be gone by now.
             if let Some(inbox) = inbox.upgrade() {
                 let _ = inbox.send(Letter::Event(event(outcome)));

@@ -7,17 +7,18 @@ use crate::journal::{Entry, Journal};
 use crate::publisher::Publisher;
 use crate::recorder::Recorders;
 use crate::worker::{Letter, Worker};
-use crate::{Channels, NodeConfig};
+use crate::{Channels, NodeConfig, machine};
 use firstlight_api::object::{Key, Resource, at, resources, text};
+use firstlight_api::status_error::FieldError;
 use firstlight_api::{settle, source, time, write_status};
 use firstlight_pod::spec::SourceRef;
-use firstlight_pod::{Do, Event, Millis, Now, PodId, Seen};
+use firstlight_pod::{Do, Event, Millis, Now, PodId, Rules, Seen, Spec};
 use firstlight_store::{Change, Object, Revision, Store, Watch};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// Somebody wants to know why a pod is where it is.
@@ -40,7 +41,10 @@ pub(crate) struct Keeper {
     clock: Clock,
     recorders: Recorders,
     pods: HashMap<PodId, Kept>,
-    workers: JoinSet<(PodId, bool)>,
+    /// Pods nobody asks for whose sandboxes are being removed.
+    orphans: HashSet<PodId>,
+    workers: JoinSet<PodId>,
+    rules: Rules,
     stop: CancellationToken,
 }
 
@@ -49,7 +53,7 @@ struct Kept {
     letters: mpsc::UnboundedSender<Letter>,
     sources: Vec<SourceRef>,
     /// What the settled spec was made from: the object without its status.
-    generation: Value,
+    asked: Value,
     /// Readiness gates are conditions that others write, so the status matters too.
     gated: bool,
     deletion: Option<Event>,
@@ -61,11 +65,12 @@ impl Keeper {
         store: Store,
         channels: Channels,
         recovered: Vec<(PodId, Vec<Event>)>,
+        clock: Clock,
+        recorders: Recorders,
         stop: CancellationToken,
     ) -> Keeper {
-        let clock = Clock::start();
-        let recorders = Recorders::start(config.name.clone(), store.clone(), clock, stop.clone());
         Keeper {
+            rules: machine::rules(config.backoff_cap),
             config,
             store,
             runtime: channels.actions,
@@ -74,6 +79,7 @@ impl Keeper {
             clock,
             recorders,
             pods: HashMap::new(),
+            orphans: HashSet::new(),
             workers: JoinSet::new(),
             stop,
         }
@@ -81,11 +87,11 @@ impl Keeper {
 
     pub(crate) async fn run(mut self, mut questions: mpsc::Receiver<Question>) {
         let mut watches = self.begin();
-        self.end_orphans().await;
+        self.end_orphans();
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => break,
-                Some((pod, event)) = self.events.recv() => self.tell(&pod, Letter::Event(event)),
+                Some((pod, event)) = self.events.recv() => self.happened(&pod, event),
                 change = watches.pods.next() => match change {
                     Ok(change) => self.pod_changed(&change),
                     Err(_) => watches = self.begin(),
@@ -98,7 +104,7 @@ impl Keeper {
                     Ok(change) => self.source_changed(&change),
                     Err(_) => watches = self.begin(),
                 },
-                Some(ended) = self.workers.join_next() => self.worker_ended(ended),
+                Some(ended) = self.workers.join_next() => self.worker_ended(&ended),
                 Some(question) = questions.recv() => self.ask(question),
             }
         }
@@ -121,28 +127,44 @@ impl Keeper {
             for object in pods {
                 self.pod_is(&object);
             }
-            for resource in [resources::CONFIGMAPS, resources::SECRETS] {
-                for object in snapshot.list(resource, None).items {
-                    self.source_is(&object.key, Some(&object.value));
-                }
-            }
+            self.tell_all_sources();
             return watches;
         }
     }
 
-    /// What a predecessor left of pods that the store does not know: ended, because nobody asked for it (KRE-7).
-    async fn end_orphans(&mut self) {
+    /// What a predecessor left of pods that the store does not know: ended, because nobody asks for it (KRE-7).
+    fn end_orphans(&mut self) {
         for (pod, events) in std::mem::take(&mut self.recovered) {
             let sandbox = events.iter().rev().find_map(|event| match event {
-                Event::SandboxReady { attempt, .. } => Some(*attempt),
+                Event::SandboxReady { attempt, .. } => Some(Some(*attempt)),
+                Event::SandboxGone { .. } => Some(None),
                 _ => None,
             });
-            let removal = sandbox.map(|attempt| Do::RemoveSandbox { attempt });
-            for what in removal.into_iter().chain([Do::Forget]) {
-                // A runtime that has ended has nothing to end.
-                let _ = self.runtime.send((pod.clone(), what)).await;
+            match sandbox.flatten() {
+                Some(attempt) => {
+                    self.orphans.insert(pod.clone());
+                    self.ask_runtime(pod, Do::RemoveSandbox { attempt });
+                }
+                None => self.ask_runtime(pod, Do::Forget),
             }
         }
+    }
+
+    /// Asks for something about a pod that has no worker, without waiting: the runtime may be waiting for us.
+    fn ask_runtime(&self, pod: PodId, what: Do) {
+        let runtime = self.runtime.clone();
+        tokio::spawn(async move {
+            // A runtime that has ended has nothing to end.
+            let _ = runtime.send((pod, what)).await;
+        });
+    }
+
+    /// News from the runtime; late news of what has been forgotten is none.
+    fn happened(&mut self, pod: &PodId, event: Event) {
+        if matches!(event, Event::SandboxGone { .. }) && self.orphans.remove(pod) {
+            self.ask_runtime(pod.clone(), Do::Forget);
+        }
+        self.tell(pod, Letter::Event(event));
     }
 
     fn pod_changed(&mut self, change: &Change) {
@@ -165,13 +187,19 @@ impl Keeper {
         }
         let Some(kept) = self.pods.get_mut(&id) else { return };
         let mut letters = Vec::new();
-        let generation = without_status(pod);
-        if kept.generation != generation {
-            kept.generation = generation;
-            if let Ok(mut spec) = settle::pod(pod) {
-                spec.rules.backoff_cap = self.config.backoff_cap;
-                kept.sources = spec.sources();
-                letters.push(Letter::Spec(Box::new(spec)));
+        let asked = without_status(pod);
+        if kept.asked != asked {
+            kept.asked = asked;
+            match settle::pod(pod) {
+                Ok(spec) => {
+                    let spec = Spec { rules: self.rules.clone(), ..spec };
+                    // Sources named anew are told first: nothing is decided about them unseen.
+                    let news = spec.sources().into_iter().filter(|source| !kept.sources.contains(source));
+                    letters.extend(news.map(|source| Letter::Event(source_now(&self.store, &id.namespace, &source))));
+                    kept.sources = spec.sources();
+                    letters.push(Letter::Spec(Box::new(spec)));
+                }
+                Err(refused) => cannot_settle(&id, &refused),
             }
         }
         let deletion = deletion(pod);
@@ -180,7 +208,7 @@ impl Keeper {
             letters.extend(deletion.map(Letter::Event));
         }
         if kept.gated {
-            letters.push(Letter::Event(said(pod, &self.clock)));
+            letters.push(Letter::Conditions(write_status::read(pod).conditions));
         }
         for letter in letters {
             // A worker that has ended is replaced when its end is seen.
@@ -188,20 +216,23 @@ impl Keeper {
         }
     }
 
-    /// A pod that has no worker gets one.
+    /// A pod that has no worker gets one, unless it is over and may stay as it is.
     fn take_on(&mut self, id: PodId, pod: &Value) {
-        if is_over(pod) && deletion(pod).is_none() && !self.recovered.contains_key(&id) {
+        let recovered = self.recovered.remove(&id).unwrap_or_default();
+        let deletion = deletion(pod);
+        if is_over(pod) && deletion.is_none() && recovered.is_empty() {
             return;
         }
-        let mut spec = match settle::pod(pod) {
-            Ok(spec) => spec,
+        let spec = match settle::pod(pod) {
+            Ok(spec) => Spec { rules: self.rules.clone(), ..spec },
             Err(refused) => {
-                let why: Vec<String> = refused.iter().map(ToString::to_string).collect();
-                tracing::error!(pod = id.name, why = why.join("; "), "the stored pod cannot be settled");
+                cannot_settle(&id, &refused);
+                if deletion.is_some() {
+                    self.let_go(id);
+                }
                 return;
             }
         };
-        spec.rules.backoff_cap = self.config.backoff_cap;
         let (letters, inbox) = mpsc::unbounded_channel();
         let recorder = self.recorders.of(&spec);
         if text(pod, &["status", "startTime"]).is_empty() {
@@ -210,9 +241,9 @@ impl Keeper {
         let kept = Kept {
             letters: letters.clone(),
             sources: spec.sources(),
-            generation: without_status(pod),
+            asked: without_status(pod),
             gated: !spec.readiness_gates.is_empty(),
-            deletion: deletion(pod),
+            deletion,
         };
         let mut worker = Worker {
             seen: Seen::default(),
@@ -223,38 +254,38 @@ impl Keeper {
                 clock: self.clock,
                 runtime: self.runtime.clone(),
                 inbox: letters.downgrade(),
-                address: None,
+                stop: self.stop.clone(),
             },
-            publisher: Publisher::start(self.store.clone(), id.clone()),
+            publisher: Publisher::start(self.store.clone(), id.clone(), self.stop.clone()),
             recorder,
             waits: Vec::new(),
             journal: Journal::default(),
             spec: Box::new(spec),
         };
-        worker.recall(self.past(&id, pod, &kept));
+        worker.recall(&self.past(&id, pod, &kept, recovered));
         self.pods.insert(id.clone(), kept);
-        self.workers.spawn(async move { (id, worker.run().await) });
+        self.workers.spawn(async move {
+            worker.run().await;
+            id
+        });
     }
 
     /// What a new worker must know before it decides: what the API says, what was asked, what the sources hold, and
     /// what a predecessor's sandbox has done.
-    fn past(&mut self, id: &PodId, pod: &Value, kept: &Kept) -> Vec<Event> {
-        let mut events = vec![said(pod, &self.clock)];
-        events.extend(kept.deletion.clone());
-        for source in &kept.sources {
-            events.push(self.source_now(&id.namespace, source));
-        }
-        events.extend(self.recovered.remove(id).unwrap_or_default());
-        events
+    fn past(&self, id: &PodId, pod: &Value, kept: &Kept, recovered: Vec<Event>) -> Vec<Event> {
+        let said = Event::Said { status: Box::new(write_status::read(pod)), at: self.clock.now() };
+        let sources = kept.sources.iter().map(|source| source_now(&self.store, &id.namespace, source));
+        std::iter::once(said).chain(kept.deletion.clone()).chain(sources).chain(recovered).collect()
     }
 
-    fn source_now(&self, namespace: &str, source: &SourceRef) -> Event {
-        let (resource, name) = match source {
-            SourceRef::ConfigMap(name) => (resources::CONFIGMAPS, name),
-            SourceRef::Secret(name) => (resources::SECRETS, name),
-        };
-        let object = self.store.get(&Key::new(resource, namespace, name));
-        Event::Source { source: source.clone(), content: object.map(|object| source::data(&object.value)) }
+    /// A pod that cannot be settled, and hence never ran here, is let go when its deletion is asked for.
+    fn let_go(&mut self, id: PodId) {
+        self.ask_runtime(id.clone(), Do::Forget);
+        let publisher = Publisher::start(self.store.clone(), id.clone(), self.stop.clone());
+        self.workers.spawn(async move {
+            publisher.end(true).await;
+            id
+        });
     }
 
     /// The object went without the pod's end (a forced deletion): the pod is ended at once.
@@ -269,31 +300,38 @@ impl Keeper {
     }
 
     /// A ConfigMap or Secret is this now: told to the pods that name it.
-    fn source_is(&mut self, key: &Key, value: Option<&Value>) {
+    fn source_is(&self, key: &Key, value: Option<&Value>) {
         let Some(source) = source_ref(key.resource, &key.name) else { return };
         let content = value.map(source::data);
         for (id, kept) in &self.pods {
             if id.namespace == key.namespace && kept.sources.contains(&source) {
-                let event = Event::Source { source: source.clone(), content: content.clone() };
-                let _ = kept.letters.send(Letter::Event(event));
+                self.tell(id, Letter::Event(Event::Source { source: source.clone(), content: content.clone() }));
             }
         }
     }
 
-    /// Events of pods that have no worker are late news of what has been forgotten.
+    /// What every source holds now is told to every pod that names it: changes may have been missed.
+    fn tell_all_sources(&self) {
+        for (id, kept) in &self.pods {
+            for source in &kept.sources {
+                self.tell(id, Letter::Event(source_now(&self.store, &id.namespace, source)));
+            }
+        }
+    }
+
     fn tell(&self, id: &PodId, letter: Letter) {
         if let Some(kept) = self.pods.get(id) {
             let _ = kept.letters.send(letter);
         }
     }
 
-    fn worker_ended(&mut self, ended: Result<(PodId, bool), tokio::task::JoinError>) {
+    fn worker_ended(&mut self, ended: &Result<PodId, JoinError>) {
         match ended {
-            Ok((id, _)) => {
-                self.pods.remove(&id);
-            }
+            Ok(id) => drop(self.pods.remove(id)),
             // The pod's own worker is lost, the others go on; its containers do too, until the engine restarts.
-            Err(error) => tracing::error!(%error, "a pod's worker panicked"),
+            Err(error) => {
+                tracing::error!(%error, "a pod's worker has failed; restart the engine to take the pod up again")
+            }
         }
     }
 
@@ -336,8 +374,19 @@ fn deletion(pod: &Value) -> Option<Event> {
     Some(Event::Deletion { at: Now(ends.0.saturating_sub(grace.0)), grace })
 }
 
-fn said(pod: &Value, clock: &Clock) -> Event {
-    Event::Said { status: Box::new(write_status::read(pod)), at: clock.now() }
+fn source_now(store: &Store, namespace: &str, source: &SourceRef) -> Event {
+    let (resource, name) = match source {
+        SourceRef::ConfigMap(name) => (resources::CONFIGMAPS, name),
+        SourceRef::Secret(name) => (resources::SECRETS, name),
+    };
+    let object = store.get(&Key::new(resource, namespace, name));
+    Event::Source { source: source.clone(), content: object.map(|object| source::data(&object.value)) }
+}
+
+/// A Pod in the store that another version of this program admitted, or that was put there by hand.
+fn cannot_settle(id: &PodId, refused: &[FieldError]) {
+    let why: Vec<String> = refused.iter().map(ToString::to_string).collect();
+    tracing::error!(pod = id.name, namespace = id.namespace, why = why.join("; "), "the stored pod cannot be settled");
 }
 
 /// Whether the pod's phase is final: such a pod needs a worker only to be deleted.

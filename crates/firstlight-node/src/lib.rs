@@ -32,13 +32,14 @@ mod reach;
 mod recorder;
 mod worker;
 
+use clock::Clock;
 use firstlight_pod::{Do, Event, Millis, PodId};
 use firstlight_store::Store;
 pub use journal::Entry;
 use keeper::{Keeper, Question};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// What a node is told about itself.
 #[derive(Debug, Clone)]
@@ -60,11 +61,11 @@ pub struct Channels {
     pub events: mpsc::Receiver<(PodId, Event)>,
 }
 
-/// A running node. Dropping it stops it; pods go on.
+/// A running node. Dropping it stops it without waiting; pods go on either way.
 #[derive(Debug)]
 pub struct Node {
     stop: CancellationToken,
-    keeper: JoinHandle<()>,
+    tasks: TaskTracker,
     questions: mpsc::Sender<Question>,
 }
 
@@ -73,11 +74,15 @@ impl Node {
     /// sandbox as events, oldest first.
     #[must_use]
     pub fn start(config: NodeConfig, store: Store, channels: Channels, recovered: Vec<(PodId, Vec<Event>)>) -> Node {
-        let stop = CancellationToken::new();
+        let (stop, tasks, clock) = (CancellationToken::new(), TaskTracker::new(), Clock::start());
         let (questions, asked) = mpsc::channel(QUESTIONS);
-        machine::start(config.clone(), store.clone(), stop.clone());
-        let keeper = Keeper::new(config, store, channels, recovered, stop.clone());
-        Node { stop, keeper: tokio::spawn(keeper.run(asked)), questions }
+        let (book, recorders) = recorder::open(config.name.clone(), store.clone(), clock);
+        tasks.spawn(book.run());
+        tasks.spawn(machine::run(config.clone(), store.clone(), clock, stop.clone()));
+        let keeper = Keeper::new(config, store, channels, recovered, clock, recorders, stop.clone());
+        tasks.spawn(keeper.run(asked));
+        tasks.close();
+        Node { stop, tasks, questions }
     }
 
     /// Why a pod is where it is: its latest decisions, oldest first. Empty if the node does not know the pod.
@@ -91,11 +96,10 @@ impl Node {
         answered.await.unwrap_or_default()
     }
 
-    /// Stops deciding; pods go on.
-    pub async fn stop(mut self) {
+    /// Stops deciding and waits until everything that was said is written; pods go on.
+    pub async fn stop(self) {
         self.stop.cancel();
-        // The keeper ends because of the token; a panic in it has been reported by then.
-        let _ = (&mut self.keeper).await;
+        self.tasks.wait().await;
     }
 }
 

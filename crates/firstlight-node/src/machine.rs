@@ -4,6 +4,7 @@ use crate::NodeConfig;
 use crate::clock::Clock;
 use firstlight_api::object::{Key, resources};
 use firstlight_api::time;
+use firstlight_pod::{Millis, Rules};
 use firstlight_store::{Expect, Store, Write};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -21,19 +22,31 @@ const LEASES: &str = "kube-node-lease";
 /// Pods a node takes (upstream default of `maxPods` is 110; one machine's /24 has room for 250).
 const PODS: u64 = 250;
 
-/// Registers the node, then renews its lease until stopped.
-pub(crate) fn start(config: NodeConfig, store: Store, stop: CancellationToken) {
-    tokio::spawn(async move {
-        let clock = Clock::start();
-        let mut renew = tokio::time::interval(RENEW_EVERY);
-        register(&config, &store, &clock).await;
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = renew.tick() => lease(&config, &store, &clock).await,
-            }
+/// How often the node's status is said again though nothing changed (upstream `nodeStatusReportFrequency`).
+const REPORT_EVERY: Duration = Duration::from_secs(300);
+
+/// What this machine rules for its pods.
+pub(crate) fn rules(backoff_cap: Millis) -> Rules {
+    let cpus = u64::try_from(cpus()).unwrap_or(1);
+    Rules {
+        backoff_cap,
+        allocatable_cpu: cpus.saturating_mul(1000),
+        allocatable_memory: memory_kib().saturating_mul(1024),
+        environment: Vec::new(),
+    }
+}
+
+/// Registers the node, then keeps its status and its lease fresh until stopped.
+pub(crate) async fn run(config: NodeConfig, store: Store, clock: Clock, stop: CancellationToken) {
+    let mut renew = tokio::time::interval(RENEW_EVERY);
+    let mut report = tokio::time::interval(REPORT_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = report.tick() => register(&config, &store, &clock).await,
+            _ = renew.tick() => lease(&config, &store, &clock).await,
         }
-    });
+    }
 }
 
 /// Makes the Node object, or brings what this node owns of it up to date.
@@ -47,7 +60,7 @@ async fn register(config: &NodeConfig, store: &Store, clock: &Clock) {
                    "spec": {}})
         });
         node["metadata"]["labels"] = merged(node["metadata"].get("labels"), &labels(&config.name));
-        node["status"] = status(config, &now);
+        node["status"] = status(config, &now, node.get("status"));
         node
     })
     .await;
@@ -58,12 +71,15 @@ fn labels(name: &str) -> Value {
            "node.kubernetes.io/instance-type": "firstlight", "node-role.kubernetes.io/control-plane": ""})
 }
 
-fn status(config: &NodeConfig, now: &str) -> Value {
+fn status(config: &NodeConfig, now: &str, old: Option<&Value>) -> Value {
     let (cpus, memory) = (cpus(), memory_kib());
     let capacity = json!({"cpu": cpus.to_string(), "memory": format!("{memory}Ki"), "pods": PODS.to_string()});
+    let conditions = old.and_then(|old| old.get("conditions")).and_then(Value::as_array);
     let condition = |kind: &str, status: &str, reason: &str, message: &str| {
+        let known = conditions.and_then(|all| all.iter().find(|c| c["type"] == kind && c["status"] == status));
+        let since = known.map_or(json!(now), |known| known["lastTransitionTime"].clone());
         json!({"type": kind, "status": status, "reason": reason, "message": message,
-               "lastHeartbeatTime": now, "lastTransitionTime": now})
+               "lastHeartbeatTime": now, "lastTransitionTime": since})
     };
     json!({
         "capacity": capacity, "allocatable": capacity,
@@ -79,7 +95,7 @@ fn status(config: &NodeConfig, now: &str) -> Value {
             "bootID": read("/proc/sys/kernel/random/boot_id"), "kernelVersion": read("/proc/sys/kernel/osrelease"),
             "osImage": os_image(), "operatingSystem": "linux", "architecture": arch(),
             "containerRuntimeVersion": concat!("firstlight://", env!("CARGO_PKG_VERSION")),
-            "kubeletVersion": concat!("v", env!("CARGO_PKG_VERSION"), "+firstlight"), "kubeProxyVersion": "",
+            "kubeletVersion": firstlight_api::discovery::git_version(), "kubeProxyVersion": "",
         },
     })
 }
@@ -124,7 +140,7 @@ fn merged(old: Option<&Value>, ours: &Value) -> Value {
 }
 
 /// A UID of this start: the kernel's own random source of them.
-fn uid(clock: &Clock) -> String {
+pub(crate) fn uid(clock: &Clock) -> String {
     match read("/proc/sys/kernel/random/uuid") {
         uid if uid.is_empty() => format!("00000000-0000-8000-8000-{:012x}", clock.now().0),
         uid => uid,

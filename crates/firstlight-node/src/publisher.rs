@@ -1,5 +1,8 @@
-//! What does the API say about the pod? One task per pod writes every status in order, apart from the worker, so
-//! that no action waits for the disk.
+//! What does the API say about the pod? One task per pod writes its status, apart from the worker, so that no action
+//! waits for the disk.
+//!
+//! Statuses are written in order. One that is overtaken by a newer one before its turn to be written is not: a status
+//! says what is, and what was in between stands in the Events.
 
 use firstlight_api::object::{Key, at, resources, text};
 use firstlight_api::write_status;
@@ -8,66 +11,82 @@ use firstlight_store::{Expect, Object, Refused, Store, Write};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// How long to wait before a write is tried again that the disk refused.
 const PAUSE: Duration = Duration::from_secs(1);
 
-enum Word {
-    Status(Box<Status>),
-    Finish(oneshot::Sender<()>),
+/// What is to be written.
+#[derive(Debug, Default)]
+struct Word {
+    status: Option<Status>,
+    /// The pod is forgotten: after its last status its object may go.
+    forgotten: bool,
 }
 
 /// The worker's end.
+#[derive(Debug)]
 pub(crate) struct Publisher {
-    words: mpsc::UnboundedSender<Word>,
-    last: Option<Status>,
+    word: watch::Sender<Word>,
+    task: JoinHandle<()>,
 }
 
 impl Publisher {
     /// Starts the pod's writing task.
-    pub(crate) fn start(store: Store, pod: PodId) -> Publisher {
-        // Unbounded: every status is history that watchers rely on, and a pod makes few of them.
-        let (words, heard) = mpsc::unbounded_channel();
-        tokio::spawn(Writer { store, pod }.run(heard));
-        Publisher { words, last: None }
+    pub(crate) fn start(store: Store, pod: PodId, stop: CancellationToken) -> Publisher {
+        let (word, heard) = watch::channel(Word::default());
+        let task = tokio::spawn(Writer { store, pod, stop }.run(heard));
+        Publisher { word, task }
     }
 
     /// Hands a status over to be written, if it is not the one before. Answers whether it was handed over.
-    pub(crate) fn publish(&mut self, status: &Status) -> bool {
-        if self.last.as_ref() == Some(status) {
-            return false;
-        }
-        self.last = Some(status.clone());
-        // The task ends only with this end.
-        let _ = self.words.send(Word::Status(Box::new(status.clone())));
-        true
+    pub(crate) fn publish(&self, status: &Status) -> bool {
+        self.word.send_if_modified(|word| {
+            let news = word.status.as_ref() != Some(status);
+            if news {
+                word.status = Some(status.clone());
+            }
+            news
+        })
     }
 
-    /// After everything handed over is written: removes the object of a deleted pod.
-    pub(crate) async fn finish(&self) {
-        let (done, finished) = oneshot::channel();
-        if self.words.send(Word::Finish(done)).is_ok() {
-            // Closed means that the node is stopping; the next one finishes.
-            let _ = finished.await;
-        }
+    /// The status that was handed over last.
+    pub(crate) fn last(&self) -> Option<Status> {
+        self.word.borrow().status.clone()
+    }
+
+    /// Ends when everything handed over is written and, if the pod is `forgotten`, the object of a deleted pod is
+    /// removed. While the node stops, what the disk refuses is left to the next engine.
+    pub(crate) async fn end(self, forgotten: bool) {
+        let Publisher { word, task } = self;
+        word.send_modify(|word| word.forgotten = forgotten);
+        drop(word);
+        // A panic in it has been reported by then.
+        let _ = task.await;
     }
 }
 
 struct Writer {
     store: Store,
     pod: PodId,
+    stop: CancellationToken,
 }
 
 impl Writer {
-    async fn run(self, mut words: mpsc::UnboundedReceiver<Word>) {
-        while let Some(word) = words.recv().await {
-            match word {
-                Word::Status(status) => self.write(&status).await,
-                Word::Finish(done) => {
-                    self.remove().await;
-                    let _ = done.send(());
-                }
+    async fn run(self, mut heard: watch::Receiver<Word>) {
+        // Closed only after the last word was heard.
+        while heard.changed().await.is_ok() {
+            let (status, forgotten) = {
+                let word = heard.borrow_and_update();
+                (word.status.clone(), word.forgotten)
+            };
+            if let Some(status) = status {
+                self.write(&status).await;
+            }
+            if forgotten {
+                self.remove().await;
             }
         }
     }
@@ -115,7 +134,10 @@ impl Writer {
                 Err(Refused::Exists(_) | Refused::Stale(_)) => {}
                 Err(Refused::Unavailable(reason)) => {
                     tracing::warn!(pod = self.pod.name, reason, "cannot write the pod's status; trying again");
-                    tokio::time::sleep(PAUSE).await;
+                    tokio::select! {
+                        () = self.stop.cancelled() => return,
+                        () = tokio::time::sleep(PAUSE) => {}
+                    }
                 }
             }
         }

@@ -41,8 +41,16 @@ async fn reach(handler: &Handler, pod: Option<&str>, wanted: Wanted) -> Result<(
         Handler::Http { host, port, path, https, headers } => {
             let host = host_or_pod(host, pod)?;
             let get = Get { host, port: *port, path, headers };
-            let status = if *https { get.over_tls().await } else { get.plain().await }
-                .map_err(|error| format!("Get \"{}\": {error}", get.url(*https)))?;
+            let status = match (*https, wanted) {
+                (false, _) => get.plain().await,
+                (true, Wanted::Success) => get.over_tls().await,
+                // A hook's server may speak plain HTTP all the same (HOK-4).
+                (true, Wanted::Answer) => match get.over_tls().await {
+                    Ok(status) => Ok(status),
+                    Err(error) => get.plain().await.map_err(|_| error),
+                },
+            }
+            .map_err(|error| format!("Get \"{}\": {error}", get.url(*https)))?;
             match wanted {
                 Wanted::Success if !(200..400).contains(&status) => {
                     Err(format!("HTTP probe failed with statuscode: {status}"))
@@ -50,7 +58,11 @@ async fn reach(handler: &Handler, pod: Option<&str>, wanted: Wanted) -> Result<(
                 Wanted::Success | Wanted::Answer => Ok(()),
             }
         }
-        Handler::Tcp { host, port } => connect(host_or_pod(host, pod)?, *port).await.map(drop),
+        Handler::Tcp { host, port } => match wanted {
+            Wanted::Success => connect(host_or_pod(host, pod)?, *port).await.map(drop),
+            // HOK-7.
+            Wanted::Answer => Err("invalid handler: tcpSocket is not supported for hooks".to_owned()),
+        },
         Handler::Sleep(length) => {
             tokio::time::sleep(Duration::from_millis(length.0)).await;
             Ok(())

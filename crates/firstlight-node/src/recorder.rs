@@ -2,6 +2,7 @@
 //! on one object (EVT-11), and an event lives an hour (EVT-13).
 
 use crate::clock::Clock;
+use crate::machine;
 use firstlight_api::object::{Key, resources, text};
 use firstlight_api::time;
 use firstlight_pod::report::Report;
@@ -11,7 +12,6 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 /// How long an event lives (upstream default of `--event-ttl`).
 const TTL_MS: u64 = 3600 * 1000;
@@ -23,7 +23,11 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// held up for them.
 const BACKLOG: usize = 1024;
 
+/// Reports written at once: more than a pod's start makes.
+const BATCH: usize = 64;
+
 /// A report, and the pod it is about.
+#[derive(Debug)]
 struct Told {
     pod: PodId,
     /// `spec.containers{NAME}`, or empty for the pod.
@@ -39,6 +43,15 @@ enum Source {
     Scheduler,
 }
 
+impl Source {
+    fn component(self) -> &'static str {
+        match self {
+            Source::Kubelet => "kubelet",
+            Source::Scheduler => "default-scheduler",
+        }
+    }
+}
+
 /// The node's recorder: all pods' reports are written by one task, in order.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorders {
@@ -46,13 +59,16 @@ pub(crate) struct Recorders {
     clock: Clock,
 }
 
-impl Recorders {
-    pub(crate) fn start(node: String, store: Store, clock: Clock, stop: CancellationToken) -> Recorders {
-        let (told, heard) = mpsc::channel(BACKLOG);
-        tokio::spawn(Book { node, store, clock, known: HashMap::new(), number: clock.now().0 }.run(heard, stop));
-        Recorders { told, clock }
-    }
+/// Opens the book and hands out the pen. The book ends when every pen is gone and everything told is written.
+pub(crate) fn open(node: String, store: Store, clock: Clock) -> (Book, Recorders) {
+    let (told, heard) = mpsc::channel(BACKLOG);
+    // Counting in nanoseconds from now: no two engines in a row give the same name, however fast they write.
+    let number = clock.now().0.saturating_mul(1_000_000);
+    let known = known(&store);
+    (Book { node, store, clock, known, number, heard }, Recorders { told, clock })
+}
 
+impl Recorders {
     /// The recorder of one pod.
     pub(crate) fn of(&self, spec: &Spec) -> Recorder {
         let fields = spec.containers().map(|container| {
@@ -96,61 +112,114 @@ impl Recorder {
     }
 }
 
-/// What makes two reports the same event.
-type Same = (String, String, &'static str, String, Source);
+/// What makes two reports the same event (EVT-11).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Same {
+    uid: String,
+    field: String,
+    reason: String,
+    message: String,
+    component: String,
+}
 
-struct Book {
+impl Same {
+    fn of(told: &Told) -> Same {
+        Same {
+            uid: told.pod.uid.clone(),
+            field: told.field.clone(),
+            reason: told.report.reason.to_owned(),
+            message: told.report.message.clone(),
+            component: told.source.component().to_owned(),
+        }
+    }
+
+    fn of_event(event: &Value) -> Same {
+        let word = |path: &[&str]| text(event, path).to_owned();
+        Same {
+            uid: word(&["involvedObject", "uid"]),
+            field: word(&["involvedObject", "fieldPath"]),
+            reason: word(&["reason"]),
+            message: word(&["message"]),
+            component: word(&["reportingComponent"]),
+        }
+    }
+}
+
+/// The events that a predecessor wrote and that still live.
+fn known(store: &Store) -> HashMap<Same, Key> {
+    let events = store.list(resources::EVENTS, None).items;
+    events.iter().map(|event| (Same::of_event(&event.value), event.key.clone())).collect()
+}
+
+/// Everything told, as it is written down.
+pub(crate) struct Book {
     node: String,
     store: Store,
     clock: Clock,
     /// The object each known event is counted on.
     known: HashMap<Same, Key>,
-    /// Makes names unique, also across restarts: begins at the time of the start.
+    /// Makes names unique.
     number: u64,
+    heard: mpsc::Receiver<Told>,
 }
 
 impl Book {
-    async fn run(mut self, mut heard: mpsc::Receiver<Told>, stop: CancellationToken) {
+    pub(crate) async fn run(mut self) {
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
+        let mut batch = Vec::new();
         loop {
             tokio::select! {
-                () = stop.cancelled() => return,
-                told = heard.recv() => match told {
-                    Some(told) => self.write(told).await,
-                    None => return,
-                },
+                many = self.heard.recv_many(&mut batch, BATCH) => {
+                    if many == 0 {
+                        return;
+                    }
+                    self.write(std::mem::take(&mut batch)).await;
+                }
                 _ = sweep.tick() => self.sweep().await,
             }
         }
     }
 
-    async fn write(&mut self, told: Told) {
-        let same =
-            (told.pod.uid.clone(), told.field.clone(), told.report.reason, told.report.message.clone(), told.source);
-        if let Some(key) = self.known.get(&same)
-            && self.count(key, told.at).await
-        {
-            return;
+    /// Writes everything that waits at once, so that the store makes it durable at once.
+    async fn write(&mut self, batch: Vec<Told>) {
+        let mut repeats: Vec<(Same, Told, u64)> = Vec::new();
+        for told in batch {
+            let same = Same::of(&told);
+            match repeats.iter_mut().find(|(known, _, _)| *known == same) {
+                Some((_, first, count)) => (first.at, *count) = (told.at, *count + 1),
+                None => repeats.push((same, told, 1)),
+            }
         }
+        let mut writes = Vec::new();
+        for (same, told, count) in repeats {
+            let write = self.known.get(&same).and_then(|key| self.counted(key, count, told.at));
+            writes.push(match write {
+                Some(write) => write,
+                None => self.first(same, &told, count),
+            });
+        }
+        // An event that cannot be written is advice lost; the pod's status says the same.
+        futures::future::join_all(writes.into_iter().map(|write| self.store.commit(write))).await;
+    }
+
+    /// The event's object, counted on; `None` if it is gone.
+    fn counted(&self, key: &Key, more: u64, at: Now) -> Option<Write> {
+        let object = self.store.get(key)?;
+        let mut value = object.value.clone();
+        let count = value.get("count").and_then(Value::as_u64).unwrap_or(1);
+        value["count"] = json!(count.saturating_add(more));
+        value["lastTimestamp"] = json!(time::write(at));
+        Some(Write { key: key.clone(), expect: Expect::At(object.revision), value: Some(value) })
+    }
+
+    fn first(&mut self, same: Same, told: &Told, count: u64) -> Write {
         self.number += 1;
         let name = format!("{}.{:016x}", told.pod.name, self.number);
         let key = Key::new(resources::EVENTS, told.pod.namespace.clone(), name);
-        let value = self.event(&told, &key.name);
-        // An event that cannot be written is advice lost; the pod's status says the same.
-        if self.store.commit(Write { key: key.clone(), expect: Expect::Absent, value: Some(value) }).await.is_ok() {
-            self.known.insert(same, key);
-        }
-    }
-
-    /// Counts a repeat on the event's object; false if that object is gone.
-    async fn count(&self, key: &Key, at: Now) -> bool {
-        let Some(object) = self.store.get(key) else { return false };
-        let mut value = object.value.clone();
-        let count = value.get("count").and_then(Value::as_u64).unwrap_or(1);
-        value["count"] = json!(count + 1);
-        value["lastTimestamp"] = json!(time::write(at));
-        let write = Write { key: key.clone(), expect: Expect::At(object.revision), value: Some(value) };
-        self.store.commit(write).await.is_ok()
+        let mut value = self.event(told, &key.name);
+        value["count"] = json!(count);
+        self.known.insert(same, key.clone());
+        Write { key, expect: Expect::Absent, value: Some(value) }
     }
 
     fn event(&self, told: &Told, name: &str) -> Value {
@@ -161,13 +230,15 @@ impl Book {
         if !field.is_empty() {
             about["fieldPath"] = json!(field);
         }
-        let (component, host) = match source {
-            Source::Kubelet => ("kubelet", json!({"component": "kubelet", "host": self.node})),
-            Source::Scheduler => ("default-scheduler", json!({"component": "default-scheduler"})),
+        let component = source.component();
+        let host = match source {
+            Source::Kubelet => json!({"component": component, "host": self.node}),
+            Source::Scheduler => json!({"component": component}),
         };
         json!({
             "apiVersion": "v1", "kind": "Event",
-            "metadata": {"name": name, "namespace": pod.namespace, "creationTimestamp": at, "uid": event_uid(self.number)},
+            "metadata": {"name": name, "namespace": pod.namespace, "creationTimestamp": at,
+                         "uid": machine::uid(&self.clock)},
             "involvedObject": about,
             "type": if report.warning { "Warning" } else { "Normal" },
             "reason": report.reason, "message": report.message,
@@ -194,10 +265,4 @@ impl Book {
         }
         self.known.retain(|_, key| self.store.get(key).is_some());
     }
-}
-
-/// A UID in the form of RFC 9562 version 8, from the event's number: unique among events of this engine.
-fn event_uid(number: u64) -> String {
-    let (high, low) = (number >> 32, number & 0xffff_ffff);
-    format!("{high:08x}-{:04x}-8000-8000-{:012x}", low >> 16, low)
 }

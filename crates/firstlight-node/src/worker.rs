@@ -5,6 +5,7 @@ use crate::hands::Hands;
 use crate::journal::{Entry, Journal};
 use crate::publisher::Publisher;
 use crate::recorder::Recorder;
+use firstlight_pod::status::{Condition, Status};
 use firstlight_pod::{Do, Event, Now, Plan, Seen, Spec, Wait, decide, report};
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,17 +16,18 @@ pub(crate) enum Letter {
     Spec(Box<Spec>),
     /// Something happened to it.
     Event(Event),
+    /// Conditions that others wrote into its status: readiness gates.
+    Conditions(Vec<Condition>),
     /// Somebody wants to know why.
     Why(oneshot::Sender<Vec<Entry>>),
 }
-
-/// Turns in a row without anything new from outside; a decision settles in two or three.
-const SETTLES_WITHIN: usize = 16;
 
 /// One pod's worker.
 pub(crate) struct Worker {
     pub(crate) spec: Box<Spec>,
     pub(crate) seen: Seen,
+    /// Not bounded, because whoever fills it must never wait for a worker that waits for the runtime: that could be a
+    /// circle. A worker empties it before every decision.
     pub(crate) inbox: mpsc::UnboundedReceiver<Letter>,
     pub(crate) clock: Clock,
     pub(crate) hands: Hands,
@@ -37,59 +39,47 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Takes in what happened before this worker: nothing of it is news.
-    pub(crate) fn recall(&mut self, past: Vec<Event>) {
+    pub(crate) fn recall(&mut self, past: &[Event]) {
         for event in past {
-            self.learn(&event);
+            self.seen.fold(event);
         }
     }
 
-    /// Lives until the pod is forgotten or the node stops. Answers whether the pod was forgotten.
-    pub(crate) async fn run(mut self) -> bool {
-        loop {
-            let (wake, forgotten) = self.settle().await;
-            if forgotten {
-                return true;
+    /// Lives until the pod is forgotten or the node stops.
+    pub(crate) async fn run(mut self) {
+        let forgotten = loop {
+            let now = self.clock.now();
+            let plan = decide(&self.spec, &self.seen, now);
+            self.journal.record(now, &plan);
+            let Plan { actions, status, waits, wake } = plan;
+            let quiet = actions.is_empty();
+            let forgets = actions.iter().any(|action| action.what == Do::Forget);
+            for action in actions {
+                self.fold(&Event::Asked { what: action.what.clone(), at: now });
+                self.hands.perform(action.what, self.seen.pod_ip()).await;
+            }
+            if self.publisher.publish(&status) {
+                self.fold(&Event::Said { status: Box::new(status), at: now });
+            }
+            self.wait_for(waits);
+            if forgets {
+                break true;
+            }
+            // What was done is news too: decided about at once, until nothing more is to be done.
+            if !quiet {
+                continue;
             }
             match self.next(wake).await {
                 Turn::Letter(letter) => self.take(letter),
                 Turn::Timer => {}
-                Turn::Stop => return false,
+                Turn::Stop => break false,
             }
             // Everything that has arrived meanwhile belongs to the same decision.
             while let Ok(letter) = self.inbox.try_recv() {
                 self.take(letter);
             }
-        }
-    }
-
-    /// Decides until nothing more is to be done now. Answers when to look again, and whether the pod is forgotten.
-    async fn settle(&mut self) -> (Option<Now>, bool) {
-        let mut wake = None;
-        for _ in 0..SETTLES_WITHIN {
-            let now = self.clock.now();
-            let plan = decide(&self.spec, &self.seen, now);
-            self.journal.record(now, &plan);
-            let Plan { actions, status, waits, wake: next } = plan;
-            wake = next;
-            let quiet = actions.is_empty();
-            for action in actions {
-                let forgets = action.what == Do::Forget;
-                self.fold(Event::Asked { what: action.what.clone(), at: now });
-                self.hands.perform(action.what).await;
-                if forgets {
-                    self.publisher.finish().await;
-                    return (None, true);
-                }
-            }
-            if self.publisher.publish(&status) {
-                self.fold(Event::Said { status: Box::new(status), at: now });
-            }
-            self.wait_for(waits);
-            if quiet {
-                break;
-            }
-        }
-        (wake, false)
+        };
+        self.publisher.end(forgotten).await;
     }
 
     async fn next(&mut self, wake: Option<Now>) -> Turn {
@@ -108,21 +98,25 @@ impl Worker {
     fn take(&mut self, letter: Letter) {
         match letter {
             Letter::Spec(spec) => self.spec = spec,
-            Letter::Event(event) => self.fold(event),
+            Letter::Event(event) => {
+                self.journal.hear(&event);
+                self.fold(&event);
+            }
+            Letter::Conditions(conditions) => self.fold_conditions(conditions),
             // Whoever asked may have gone.
             Letter::Why(answer) => drop(answer.send(self.journal.entries())),
         }
     }
 
-    fn fold(&mut self, event: Event) {
-        self.recorder.record(report::of_event(&self.spec, &self.seen, &event));
-        self.learn(&event);
+    /// The rest of the status is this worker's own word, which the API may not have yet.
+    fn fold_conditions(&mut self, conditions: Vec<Condition>) {
+        let Some(said) = self.publisher.last() else { return };
+        let status = Status { conditions: said.conditions.iter().cloned().chain(conditions).collect(), ..said };
+        self.fold(&Event::Said { status: Box::new(status), at: self.clock.now() });
     }
 
-    fn learn(&mut self, event: &Event) {
-        if let Event::SandboxReady { pod_ip, .. } = event {
-            self.hands.address = Some(pod_ip.clone());
-        }
+    fn fold(&mut self, event: &Event) {
+        self.recorder.record(report::of_event(&self.spec, &self.seen, event));
         self.seen.fold(event);
     }
 

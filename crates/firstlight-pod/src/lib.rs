@@ -27,6 +27,7 @@ pub mod seen;
 pub mod spec;
 pub mod status;
 pub mod time;
+mod words;
 
 pub use action::{Action, Do, Launch, Why};
 pub use decide::decide;

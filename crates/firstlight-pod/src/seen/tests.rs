@@ -74,7 +74,7 @@ fn folded(events: &[Event]) -> Seen {
 #[test]
 fn a_container_said_to_run_is_lost_unless_the_journal_proves_it() {
     let running = said(State::Running { since: Now(3) }, 2);
-    let lost = folded(&[running.clone()]);
+    let lost = folded(std::slice::from_ref(&running));
     let past = lost.history("m").past.as_ref().expect("lost");
     assert_eq!((past.lost, past.attempt, past.terminated.reason.as_str()), (true, 2, "ContainerStatusUnknown"));
 

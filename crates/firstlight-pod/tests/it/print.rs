@@ -1,8 +1,6 @@
 //! Plans as text for stories: what was done and why, what was said, what is waited for, what people were told.
 
 use crate::world::Turned;
-use firstlight_pod::action::Do;
-use firstlight_pod::event::{Hook, Instance};
 use firstlight_pod::status::{Condition, ContainerStatus, State};
 use firstlight_pod::{Status, Wait};
 use std::fmt::Write as _;
@@ -24,7 +22,7 @@ impl Printer {
                 let _ = writeln!(out, "  {at:>7} tell {kind} {}{container}: {}", report.reason, report.message);
             }
             for action in &turn.plan.actions {
-                let _ = writeln!(out, "  {at:>7} do   {}   <- {}", what(&action.what), action.why.0);
+                let _ = writeln!(out, "  {at:>7} do   {}   <- {}", action.what, action.why.0);
             }
             let said = status(&turn.plan.status);
             let news: Vec<&str> = said.iter().filter(|part| !self.said.contains(part)).map(String::as_str).collect();
@@ -47,37 +45,6 @@ fn wait(wait: &Wait) -> String {
     let container = wait.container.as_ref().map_or(String::new(), |name| format!(" {{{name}}}"));
     let until = wait.until.map_or(String::new(), |until| format!(" until {}", until.0));
     format!("{}{container}: {}{until}", wait.reason, wait.what)
-}
-
-fn of(instance: &Instance) -> String {
-    format!("{}/{}", instance.container, instance.attempt)
-}
-
-fn what(what: &Do) -> String {
-    match what {
-        Do::PrepareVolumes { volumes, .. } => {
-            let names: Vec<&str> = volumes.iter().map(|volume| volume.name.as_str()).collect();
-            format!("PrepareVolumes {}", names.join(" "))
-        }
-        Do::CreateSandbox { attempt, .. } => format!("CreateSandbox {attempt}"),
-        Do::Pull { instance, image, .. } => format!("Pull {} {image}", of(instance)),
-        Do::Create { instance, sandbox, ahead, .. } => {
-            format!("Create {} in sandbox {sandbox}{}", of(instance), if *ahead { " ahead" } else { "" })
-        }
-        Do::Discard { instance } => format!("Discard {}", of(instance)),
-        Do::Start { instance } => format!("Start {}", of(instance)),
-        Do::Hook { instance, hook, .. } => {
-            let hook = match hook {
-                Hook::PostStart => "postStart",
-                Hook::PreStop => "preStop",
-            };
-            format!("Hook {} {hook}", of(instance))
-        }
-        Do::Probe { instance, probe, .. } => format!("Probe {} {probe:?}", of(instance)),
-        Do::Signal { instance, signal } => format!("Signal {} {signal:?}", of(instance)),
-        Do::RemoveSandbox { attempt } => format!("RemoveSandbox {attempt}"),
-        Do::Forget => "Forget".to_owned(),
-    }
 }
 
 /// The parts of a status: `Running`, `a: Terminated Completed(0)`, `m: Running x1 ready (was Error(1))`,
