@@ -7,7 +7,7 @@ mod canonical;
 mod fit;
 
 pub use canonical::canonical;
-pub(crate) use canonical::canonical_texts;
+pub(crate) use canonical::{canonical_texts, vanishes};
 pub use fit::type_errors;
 
 use crate::decode::Path;

@@ -9,6 +9,7 @@
 
 mod wire;
 
+use crate::fields::vanishes;
 use crate::schema::{self, Field, Of, Shape, Type};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
@@ -137,7 +138,7 @@ impl Scope<'_> {
             }
             Shape::One(of) => {
                 let value = self.value(of, token)?.ok_or_else(wrong)?;
-                if !left_out(field, &value) {
+                if !vanishes(field, &value) {
                     object.insert(field.name.to_owned(), value);
                 }
             }
@@ -198,17 +199,6 @@ impl Scope<'_> {
             object if object.starts_with(MAGIC) => envelope(object, self.depth, self.unknown),
             json => serde_json::from_slice(json).map_err(|e| Malformed(format!("raw content is not JSON: {e}"))),
         }
-    }
-}
-
-/// Whether Go's JSON would leave this value out. A zero time is `null` there; here it is left out too.
-fn left_out(field: &Field, value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Bool(set) => field.omitempty && !field.pointer && !set,
-        Value::Number(n) => field.omitempty && !field.pointer && n.as_i64() == Some(0),
-        Value::String(s) => field.omitempty && !field.pointer && s.is_empty(),
-        Value::Array(_) | Value::Object(_) => false,
     }
 }
 

@@ -114,8 +114,8 @@ impl<'de> Visitor<'de> for Tree<'_> {
     fn visit_f64<E: Error>(self, v: f64) -> Result<Value, E> {
         self.notes.spend(0)?;
         // YAML becomes JSON by way of Go's float64, which writes `3.0` as `3` (sigs.k8s.io/yaml).
-        if self.notes.yaml && v.fract() == 0.0 && v.abs() < 9e15 {
-            #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^53")]
+        if self.notes.yaml && v.fract() == 0.0 && v.abs() < 9.2e18 {
+            #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^63")]
             return Ok((v as i64).into());
         }
         Number::from_f64(v).map(Value::Number).ok_or_else(|| E::custom("numbers must be finite"))

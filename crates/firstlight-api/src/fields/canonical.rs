@@ -75,18 +75,18 @@ fn time(value: &mut Value, digits: u8) {
     }
 }
 
-/// Whether Go's JSON leaves the field out. A pointer to a zero stays.
-fn vanishes(field: &Field, value: &Value) -> bool {
+/// Whether an optional field of this value is as good as absent. A pointer to a zero says something.
+pub(crate) fn vanishes(field: &Field, value: &Value) -> bool {
+    let optional = field.omitempty && !field.pointer;
     match (value, field.shape) {
         (Value::Null, _) => true,
-        (_, Shape::One(Of::Raw | Of::FieldsV1)) => false,
+        (_, Shape::One(Of::Raw | Of::FieldsV1 | Of::Quantity)) => false,
         (Value::Array(list), _) => field.omitempty && list.is_empty(),
-        (Value::Object(map), Shape::Map(_)) => field.omitempty && !field.pointer && map.is_empty(),
+        (Value::Object(map), Shape::Map(_)) => optional && map.is_empty(),
         (Value::Object(_), _) => false,
-        (_, Shape::One(Of::Quantity | Of::IntOrString)) => false,
-        (Value::Bool(set), _) => field.omitempty && !field.pointer && !set,
-        (Value::Number(n), _) => field.omitempty && !field.pointer && n.as_i64() == Some(0),
-        (Value::String(text), _) => field.omitempty && !field.pointer && text.is_empty(),
+        (Value::Bool(set), _) => optional && !set,
+        (Value::Number(n), _) => optional && n.as_i64() == Some(0),
+        (Value::String(text), _) => optional && text.is_empty(),
     }
 }
 

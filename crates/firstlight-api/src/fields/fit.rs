@@ -62,7 +62,8 @@ impl Place<'_> {
             | (Of::Str, Value::String(_))
             | (Of::Bool, Value::Bool(_))
             | (Of::IntOrString, Value::String(_))
-            | (Of::Raw | Of::FieldsV1, Value::Object(_)) => Ok(()),
+            | (Of::Raw, _)
+            | (Of::FieldsV1, Value::Object(_)) => Ok(()),
             (Of::Int32, Value::Number(n)) if n.as_i64().is_some_and(|n| i32::try_from(n).is_ok()) => Ok(()),
             (Of::Int64, Value::Number(n)) if n.as_i64().is_some() => Ok(()),
             (Of::IntOrString, Value::Number(n)) if n.as_i64().is_some_and(|n| i32::try_from(n).is_ok()) => Ok(()),
@@ -78,7 +79,12 @@ impl Place<'_> {
     fn wrong(self, value: &Value, go: &str) -> String {
         let Place { ty, field: _, at } = self;
         let holder = ty.go.split_once('.').map_or(ty.go, |(_, name)| name);
-        format!("json: cannot unmarshal {} into Go struct field {holder}.{at} of type {go}", words(value))
+        // A number that is out of range or not whole is shown; any other value is only named.
+        let shown = match (value, go) {
+            (Value::Number(n), "int32" | "int64") => format!("number {n}"),
+            _ => words(value).to_owned(),
+        };
+        format!("json: cannot unmarshal {shown} into Go struct field {holder}.{at} of type {go}")
     }
 
     fn base64(self, text: &str) -> Result<(), String> {
@@ -90,34 +96,30 @@ impl Place<'_> {
         }
     }
 
+    /// RFC 3339 alone: other notations that parse (a space instead of T, a zone in brackets) are no times here.
     fn time(self, of: Of, text: &str) -> Result<(), String> {
-        let layout = match of {
-            Of::MicroTime => "2006-01-02T15:04:05.000000Z07:00",
-            _ => "2006-01-02T15:04:05Z07:00",
+        let fraction = text.split_once('.').map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
+        let (layout, fits) = match of {
+            Of::MicroTime => ("2006-01-02T15:04:05.000000Z07:00", fraction == 6),
+            _ => ("2006-01-02T15:04:05Z07:00", true),
         };
-        // RFC 3339 alone: other notations that parse (a space instead of T, a zone in brackets) are no times here.
-        let strict = text.as_bytes().get(10) == Some(&b'T') && !text.contains('[');
-        if strict && text.parse::<jiff::Timestamp>().is_ok() {
+        let strict = text.as_bytes().get(10) == Some(&b'T') && !text.contains(['[', ',']);
+        if fits && strict && text.parse::<jiff::Timestamp>().is_ok() {
             return Ok(());
         }
-        Err(format!(
-            "{}: parsing time {text} as {layout}: not a time",
-            self.at,
-            text = quoted(text),
-            layout = quoted(layout)
-        ))
+        Err(format!("{}: parsing time {} as {}: not a time", self.at, quoted(text), quoted(layout)))
     }
 }
 
 /// What Go's decoder calls a JSON value.
-fn words(value: &Value) -> String {
+const fn words(value: &Value) -> &'static str {
     match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(_) => "bool".to_owned(),
-        Value::Number(n) => format!("number {n}"),
-        Value::String(_) => "string".to_owned(),
-        Value::Array(_) => "array".to_owned(),
-        Value::Object(_) => "object".to_owned(),
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
     }
 }
 

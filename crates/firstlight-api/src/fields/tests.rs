@@ -46,7 +46,7 @@ fn values_of_the_wrong_type_are_named_by_path() {
         ),
         (
             json!({"spec": {"containers": [{"env": [{"name": "A", "value": 1}]}]}}),
-            "json: cannot unmarshal number 1 into Go struct field EnvVar.spec.containers[0].env[0].value of type string",
+            "json: cannot unmarshal number into Go struct field EnvVar.spec.containers[0].env[0].value of type string",
         ),
         (
             json!({"metadata": {"labels": {"a": true}}}),
@@ -76,6 +76,10 @@ fn values_of_the_wrong_type_are_named_by_path() {
         assert_eq!(error.message, format!("Pod in version \"v1\" cannot be handled as a Pod: {why}"));
         assert_eq!(error.code, 400);
     }
+    let lease = type_of("coordination.k8s.io", "v1", "Lease").expect("a table");
+    let error =
+        type_errors(lease, &json!({"spec": {"renewTime": "2024-01-01T00:00:00Z"}})).expect_err("no microseconds");
+    assert!(error.message.contains("as \"2006-01-02T15:04:05.000000Z07:00\""), "{error}");
     let secret = type_of("", "v1", "Secret").expect("a table");
     let error = type_errors(secret, &json!({"data": {"k": "n$"}})).expect_err("refused");
     assert!(error.message.contains("data.k: illegal base64 data"), "{error}");

@@ -213,7 +213,7 @@ fn services() {
         ["spec.type", "spec.externalName"]
     );
     let ports = with(json!({ "clusterIP": "None", "ports": [
-        { "port": 80 }, { "port": 0, "name": "a" }, { "port": 1, "name": "a", "targetPort": 0 }, { "port": 1, "name": "B", "protocol": "X", "nodePort": 5 } ] }));
+        { "port": 80 }, { "port": 0, "name": "a" }, { "port": 1, "name": "a", "targetPort": 70000 }, { "port": 1, "name": "B", "protocol": "X", "nodePort": 5 } ] }));
     let fields: Vec<_> = ports.iter().map(|e| e.split(": ").next().unwrap()).collect();
     assert_eq!(
         fields,
