@@ -220,7 +220,7 @@ impl Keeper {
     fn take_on(&mut self, id: PodId, pod: &Value) {
         let recovered = self.recovered.remove(&id).unwrap_or_default();
         let deletion = deletion(pod);
-        if is_over(pod) && deletion.is_none() && recovered.is_empty() {
+        if is_over(pod) && (deletion.is_none() || is_held(pod)) && recovered.is_empty() {
             return;
         }
         let spec = match settle::pod(pod) {
@@ -262,7 +262,7 @@ impl Keeper {
             journal: Journal::default(),
             spec: Box::new(spec),
         };
-        worker.recall(&self.past(&id, pod, &kept, recovered));
+        worker.recall(self.past(&id, pod, &kept, recovered));
         self.pods.insert(id.clone(), kept);
         self.workers.spawn(async move {
             worker.run().await;
@@ -327,7 +327,14 @@ impl Keeper {
 
     fn worker_ended(&mut self, ended: &Result<PodId, JoinError>) {
         match ended {
-            Ok(id) => drop(self.pods.remove(id)),
+            Ok(id) => {
+                self.pods.remove(id);
+                // What happened to the object while the worker was ending has reached nobody.
+                let key = Key::new(resources::PODS, &id.namespace, &id.name);
+                if let Some(object) = self.store.get(&key).filter(|_| !self.stop.is_cancelled()) {
+                    self.pod_is(&object);
+                }
+            }
             // The pod's own worker is lost, the others go on; its containers do too, until the engine restarts.
             Err(error) => {
                 tracing::error!(%error, "a pod's worker has failed; restart the engine to take the pod up again")
@@ -392,6 +399,12 @@ fn cannot_settle(id: &PodId, refused: &[FieldError]) {
 /// Whether the pod's phase is final: such a pod needs a worker only to be deleted.
 fn is_over(pod: &Value) -> bool {
     matches!(text(pod, &["status", "phase"]), "Succeeded" | "Failed")
+}
+
+/// Whether a pod that is forgotten stays only because others hold it by finalizers.
+fn is_held(pod: &Value) -> bool {
+    let held = at(pod, &["metadata", "finalizers"]).and_then(Value::as_array).is_some_and(|held| !held.is_empty());
+    held && at(pod, &["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_u64) == Some(0)
 }
 
 fn without_status(pod: &Value) -> Value {

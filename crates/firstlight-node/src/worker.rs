@@ -39,9 +39,11 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Takes in what happened before this worker: nothing of it is news.
-    pub(crate) fn recall(&mut self, past: &[Event]) {
-        for event in past {
-            self.seen.fold(event);
+    pub(crate) fn recall(&mut self, past: Vec<Event>) {
+        let now = self.clock.now();
+        for mut event in past {
+            event.not_after(now);
+            self.seen.fold(&event);
         }
     }
 
@@ -98,7 +100,8 @@ impl Worker {
     fn take(&mut self, letter: Letter) {
         match letter {
             Letter::Spec(spec) => self.spec = spec,
-            Letter::Event(event) => {
+            Letter::Event(mut event) => {
+                event.not_after(self.clock.now());
                 self.journal.hear(&event);
                 self.fold(&event);
             }

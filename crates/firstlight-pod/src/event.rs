@@ -202,6 +202,36 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Takes instants that are still to come for `now`: they are of a clock that runs ahead of the worker's, or that was
+    /// set back since. Nothing may wait for them.
+    pub fn not_after(&mut self, now: Now) {
+        match self {
+            Event::Asked { at, .. }
+            | Event::Said { at, .. }
+            | Event::Deletion { at, .. }
+            | Event::VolumesReady { at }
+            | Event::VolumesFailed { at, .. }
+            | Event::SandboxReady { at, .. }
+            | Event::SandboxFailed { at, .. }
+            | Event::SandboxGone { at, .. }
+            | Event::Pulling { at, .. }
+            | Event::ImageReady { at, .. }
+            | Event::ImageFailed { at, .. }
+            | Event::Created { at, .. }
+            | Event::StartFailed { at, .. }
+            | Event::Started { at, .. }
+            | Event::HookDone { at, .. }
+            | Event::Probed { at, .. } => *at = now.min(*at),
+            Event::Exited { exit, .. } => {
+                exit.started_at = now.min(exit.started_at);
+                exit.finished_at = now.min(exit.finished_at);
+            }
+            Event::Source { .. } | Event::NotAhead { .. } | Event::Discarded { .. } => {}
+        }
+    }
+}
+
 /// How a process ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Exit {

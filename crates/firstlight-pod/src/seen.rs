@@ -106,8 +106,8 @@ impl Seen {
                 self.of(&instance.container).exited(instance.attempt, sandbox, exit);
             }
             Event::Discarded { instance } => self.of(&instance.container).discarded(instance.attempt),
-            Event::HookDone { instance, hook, outcome, at } => {
-                self.of(&instance.container).hook_done(instance.attempt, *hook, outcome, *at);
+            Event::HookDone { instance, hook, outcome, .. } => {
+                self.of(&instance.container).hook_done(instance.attempt, *hook, outcome);
             }
             Event::Probed { instance, probe, outcome, .. } => {
                 self.of(&instance.container).probed(instance.attempt, *probe, outcome.is_ok());

@@ -151,3 +151,24 @@ fn pha_8_a_final_phase_stays() {
     let phase = |phase| Event::Said { status: Box::new(Status { phase, ..Status::default() }), at: Now(1) };
     assert_eq!(folded(&[phase(Phase::Failed), phase(Phase::Running)]).phase_said(), Phase::Failed);
 }
+
+#[test]
+fn a_clock_that_was_set_back_does_not_make_a_crash_long_past() {
+    let asked = |what| Event::Asked { what, at: Now(90_000) };
+    let seen = folded(&[
+        sandbox(0),
+        created(0),
+        asked(Do::Start { instance: instance(0) }),
+        started(0), // says 3 ms, though it was asked for at 90 s
+        exited(0, 1),
+    ]);
+    assert_eq!(seen.history("m").past.as_ref().map(|past| past.terminated.finished_at), Some(Now(90_000)));
+}
+
+#[test]
+fn an_instant_still_to_come_is_taken_for_now() {
+    let mut exit = exited(0, 1);
+    exit.not_after(Now(2));
+    let seen = folded(&[sandbox(0), created(0), started(0), exit]);
+    assert_eq!(seen.history("m").past.as_ref().map(|past| past.terminated.finished_at), Some(Now(3)));
+}

@@ -1,0 +1,232 @@
+//! What happened to a container.
+
+use super::told::{lost, with_scheme};
+use super::{Coming, History, HookRun, Live, Next, Past, Stage, Tried};
+use crate::event::{Exit, Hook, ProbeKind, StartFailure};
+use crate::status::Terminated;
+use crate::time::Now;
+
+impl History {
+    pub(in crate::seen) fn transfer_begins(&mut self, attempt: u32) {
+        if let Some(Coming { stage: Stage::Pulling { transfer, .. }, .. }) = self.coming_mut(attempt) {
+            *transfer = true;
+        }
+    }
+
+    pub(in crate::seen) fn image_ready(&mut self, attempt: u32, image_id: &str) {
+        if let Some(coming) = self.coming_mut(attempt)
+            && matches!(coming.stage, Stage::Pulling { .. })
+        {
+            coming.image_id = image_id.to_owned();
+            coming.stage = Stage::Pulled;
+        }
+    }
+
+    pub(in crate::seen) fn image_failed(&mut self, attempt: u32) {
+        if let Some(coming) = self.coming_mut(attempt)
+            && matches!(coming.stage, Stage::Pulling { .. })
+        {
+            coming.stage = Stage::Idle;
+        }
+    }
+
+    pub(in crate::seen) fn created(&mut self, attempt: u32, id: &str, image_id: &str) {
+        let Some(coming) = self.enter(attempt) else { return };
+        let ahead = matches!(coming.stage, Stage::Creating { ahead: true, .. });
+        coming.tried = None;
+        coming.image_id = image_id.to_owned();
+        coming.stage = Stage::Created { id: id.to_owned(), ahead };
+    }
+
+    pub(in crate::seen) fn not_ahead(&mut self, attempt: u32) {
+        if let Some(coming) = self.coming_mut(attempt)
+            && matches!(coming.stage, Stage::Creating { .. })
+        {
+            coming.not_ahead = true;
+            coming.stage = Stage::Idle;
+        }
+    }
+
+    pub(in crate::seen) fn discarded(&mut self, attempt: u32) {
+        if let Some(coming) = self.coming_mut(attempt) {
+            coming.stage = Stage::Idle;
+            coming.launch = None;
+        }
+    }
+
+    pub(in crate::seen) fn start_failed(
+        &mut self,
+        attempt: u32,
+        sandbox: Option<u32>,
+        failure: StartFailure,
+        message: &str,
+        at: Now,
+    ) {
+        match failure {
+            StartFailure::Config | StartFailure::Create => {
+                let Some(coming) = self.coming_mut(attempt) else { return };
+                match coming.stage {
+                    Stage::Creating { ahead: true, .. } => coming.not_ahead = true,
+                    Stage::Idle
+                    | Stage::Pulling { .. }
+                    | Stage::Pulled
+                    | Stage::Creating { .. }
+                    | Stage::Created { .. }
+                    | Stage::Discarding { .. }
+                    | Stage::Starting { .. } => {
+                        coming.tried = Some(Tried { failure, message: message.to_owned(), at });
+                    }
+                }
+                coming.stage = Stage::Idle;
+            }
+            StartFailure::Run => {
+                let id = self.id_of(attempt);
+                let terminated = Terminated {
+                    code: 128,
+                    reason: "StartError".to_owned(),
+                    message: message.to_owned(),
+                    started_at: at,
+                    finished_at: at,
+                    container_id: with_scheme(&id),
+                };
+                self.end(attempt, sandbox, terminated, false);
+            }
+        }
+    }
+
+    pub(in crate::seen) fn started(&mut self, attempt: u32, sandbox: Option<u32>, at: Now) {
+        if let Some(past) = self.past.as_ref().filter(|past| past.attempt >= attempt) {
+            if past.attempt > attempt || !past.lost {
+                return;
+            }
+            // Said to run, and the journal proves it: the instance lives on.
+            self.past = self.before.take().map(|terminated| Past {
+                attempt: attempt.saturating_sub(1),
+                sandbox: None,
+                image_id: String::new(),
+                terminated,
+                lost: false,
+                live: None,
+            });
+        }
+        if self.live().is_some_and(|live| live.attempt >= attempt) {
+            return;
+        }
+        let kept = self.kept.take().filter(|kept| kept.attempt == attempt);
+        let Some(coming) = self.enter(attempt) else { return };
+        let unturned = coming.turn.is_none();
+        let live = Live::new(coming, sandbox, at, kept.as_ref());
+        if unturned {
+            self.count_restart(None, at);
+        }
+        self.next = Some(Next::Live(Box::new(live)));
+    }
+
+    pub(in crate::seen) fn exited(&mut self, attempt: u32, sandbox: Option<u32>, exit: &Exit) {
+        let terminated = Terminated {
+            code: exit.code,
+            reason: exit_reason(exit).to_owned(),
+            message: exit.message.clone(),
+            started_at: exit.started_at,
+            finished_at: exit.finished_at,
+            container_id: with_scheme(&exit.id),
+        };
+        self.end(attempt, sandbox, terminated, false);
+    }
+
+    pub(in crate::seen) fn hook_done(&mut self, attempt: u32, hook: Hook, outcome: &Result<(), String>) {
+        let Some(live) = self.live_mut(attempt) else { return };
+        let run = match outcome {
+            Ok(()) => HookRun::Done,
+            Err(message) => HookRun::Failed(message.clone()),
+        };
+        match hook {
+            Hook::PostStart => live.post_start = run,
+            Hook::PreStop => live.pre_stop = run,
+        }
+    }
+
+    pub(in crate::seen) fn probed(&mut self, attempt: u32, probe: ProbeKind, success: bool) {
+        if let Some(live) = self.live_mut(attempt) {
+            let tries = live.tries_mut(probe);
+            tries.under_way = false;
+            tries.streaks.push(success);
+        }
+    }
+
+    /// The sandbox ended, and with it whatever ran in it; what was only created leaves no trace.
+    pub(in crate::seen) fn lost(&mut self, at: Now) {
+        let (attempt, sandbox, since, id) = match &self.next {
+            Some(Next::Live(live)) => (live.attempt, live.sandbox, live.since, live.id.clone()),
+            Some(Next::Coming(Coming { attempt, stage: Stage::Starting { since, id }, .. })) => {
+                (*attempt, None, *since, id.clone())
+            }
+            Some(Next::Coming(_)) => {
+                self.next = None;
+                return;
+            }
+            None => return,
+        };
+        self.end(attempt, sandbox, lost(since, at, &with_scheme(&id)), true);
+    }
+
+    /// What ended did so in no sandbox that is still there.
+    pub(in crate::seen) fn past_is_elsewhere(&mut self) {
+        if let Some(past) = &mut self.past {
+            past.sandbox = None;
+        }
+    }
+
+    fn id_of(&self, attempt: u32) -> String {
+        let id = match &self.next {
+            Some(Next::Coming(coming)) if coming.attempt == attempt => coming.stage.id(),
+            Some(Next::Live(live)) if live.attempt == attempt => Some(live.id.as_str()),
+            Some(Next::Coming(_) | Next::Live(_)) | None => None,
+        };
+        id.unwrap_or_default().to_owned()
+    }
+
+    fn end(&mut self, attempt: u32, sandbox: Option<u32>, terminated: Terminated, lost: bool) {
+        if let Some(past) = self.past.as_mut().filter(|past| past.attempt >= attempt) {
+            if past.attempt == attempt {
+                past.sandbox = sandbox.or(past.sandbox);
+                past.terminated = terminated;
+                past.lost = lost;
+            }
+            return;
+        }
+        let newer = match &self.next {
+            Some(Next::Coming(coming)) => coming.attempt > attempt,
+            Some(Next::Live(live)) => live.attempt > attempt,
+            None => false,
+        };
+        if newer {
+            return;
+        }
+        let mut terminated = terminated;
+        let (image_id, live) = match self.next.take() {
+            Some(Next::Live(live)) => {
+                // A wall clock that was set back must not make a crash look long past (BKF-3).
+                terminated.finished_at = terminated.finished_at.max(live.since);
+                (live.image_id.clone(), Some(live))
+            }
+            Some(Next::Coming(coming)) => (coming.image_id, None),
+            None => (String::new(), None),
+        };
+        self.before = self.past.take().map(|past| past.terminated);
+        self.past = Some(Past { attempt, sandbox, image_id, terminated, lost, live });
+    }
+}
+
+/// STA-6.
+fn exit_reason(exit: &Exit) -> &'static str {
+    if exit.oom {
+        "OOMKilled"
+    } else if exit.unknown {
+        "Unknown"
+    } else if exit.code == 0 {
+        "Completed"
+    } else {
+        "Error"
+    }
+}
