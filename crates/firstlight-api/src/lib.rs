@@ -13,7 +13,7 @@
 //! | [`patch`] | JSON, merge and strategic merge patches |
 //! | [`select`] | label and field selectors |
 //! | [`event_view`] | an Event as `events.k8s.io/v1` names its fields |
-//! | [`print`] | the Table that `kubectl get` shows |
+//! | [`mod@print`] | the Table that `kubectl get` shows |
 //! | [`source`] | what a ConfigMap or a Secret holds |
 //! | [`status_error`] | the `Status` object of every failure |
 //! | [`settle`] | a Pod as `firstlight_pod::Spec` |

@@ -1,3 +1,5 @@
+//! Shows: what discovery answers to kubectl, to older clients, and for what is not served.
+
 use super::*;
 use crate::schema::Verb;
 use serde_json::Map;

@@ -1,3 +1,5 @@
+//! Shows: what fits a type and what does not, and the canonical form.
+
 use super::*;
 use crate::schema::type_of;
 use serde_json::json;

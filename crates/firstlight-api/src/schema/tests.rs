@@ -1,3 +1,5 @@
+//! Shows: the generated tables and the served kinds agree.
+
 use super::*;
 use crate::object::resources;
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+//! Shows: selectors mean what Kubernetes says, and malformed ones are refused.
+
 use super::*;
 use crate::object::resources;
 use crate::schema::{Kind, by_path};

@@ -1,3 +1,5 @@
+//! Shows: failures read as Kubernetes writes them.
+
 use super::*;
 use crate::object::resources;
 
