@@ -18,6 +18,7 @@
 //! | [`status_error`] | the `Status` object of every failure |
 //! | [`settle`] | a Pod as `firstlight_pod::Spec` |
 //! | [`write_status`] | a `firstlight_pod::Status` as the Pod's status, and back |
+//! | [`view`] | how members of an object are read and filled in, without failing |
 //! | [`discovery`] | what `/api`, `/apis`, `/openapi/v3` and `/version` answer |
 #![forbid(unsafe_code)]
 
@@ -39,7 +40,7 @@ pub mod source;
 pub mod status_error;
 pub mod time;
 pub mod validate;
+pub mod view;
 pub mod write_status;
 
 mod refuse;
-mod view;

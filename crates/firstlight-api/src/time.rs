@@ -1,6 +1,6 @@
 //! Instants as the API writes them: RFC 3339, UTC, whole seconds (STA-16).
 
-use firstlight_pod::Now;
+pub use firstlight_pod::Now;
 use jiff::Timestamp;
 
 /// The last instant RFC 3339 can name, 9999-12-31T23:59:59Z, in milliseconds; later ones are written as this one.

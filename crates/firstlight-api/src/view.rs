@@ -1,12 +1,13 @@
 //! How members of an object are read: leniently, without failing.
 //!
 //! Objects reach these readers decoded against the schema, so a member either has the type it should have or is
-//! absent; both answers here are total. `null` counts as absent, as everywhere in Kubernetes.
+//! absent; both answers here are total. `null` counts as absent, as everywhere in Kubernetes. Used by every file here
+//! that looks into objects, and by the workloads.
 
 use serde_json::{Map, Value};
 
 /// Reading a JSON object's members.
-pub(crate) trait View {
+pub trait View {
     /// The member, unless absent or `null`.
     fn get_some(&self, key: &str) -> Option<&Value>;
 
@@ -58,7 +59,7 @@ impl View for Value {
 }
 
 /// Changing a JSON object's members. Total: what is not an object is left as it is.
-pub(crate) trait Fill {
+pub trait Fill {
     /// Sets a member that is absent or `null`.
     fn fill(&mut self, key: &str, value: impl Into<Value>);
 

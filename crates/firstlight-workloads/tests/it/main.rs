@@ -1,0 +1,6 @@
+//! The integration tests of this crate, one binary.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic in a test is its failure")]
+
+mod cluster;
+mod pods;
+mod stories;
