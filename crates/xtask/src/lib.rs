@@ -3,6 +3,7 @@
 
 mod bench;
 mod build;
+pub mod genesis;
 mod go;
 pub mod images;
 pub mod registry;

@@ -1,6 +1,6 @@
 //! The genesis recipe's own manifests, run as ordinary processes: each pod a network namespace, each container's
 //! command as it stands there, inits in order, readiness probes and hooks obeyed. Needs CometBFT under
-//! `target/tools/bin` (`cargo xtask demo` puts it there); without it there is nothing to run.
+//! `target/tools` (`cargo xtask demo` puts it there); without it there is nothing to run.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -100,7 +100,7 @@ fn the_recipe_has_no_shell_and_serves_two_items_only() {
 /// Where CometBFT is, if it is installed.
 fn tools() -> Option<PathBuf> {
     let target = Path::new(FL).parent()?.parent()?;
-    let tools = target.join("tools/bin");
+    let tools = target.join("tools");
     tools.join("cometbft").is_file().then_some(tools)
 }
 
@@ -317,7 +317,7 @@ impl Pod {
 #[test]
 fn four_nodes_agree_and_each_follower_registers_once_s24_s25() {
     let Some(tools) = tools() else {
-        eprintln!("skipped: no CometBFT under target/tools/bin");
+        eprintln!("skipped: no CometBFT under target/tools");
         return;
     };
     let directory = tempfile::tempdir().expect("a directory");
