@@ -1,6 +1,8 @@
 //! What is decoded is what Kubernetes' own encoders and decoders make of the same bytes.
 
 use crate::golden::samples;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use firstlight_api::decode::{Format, MAX_BYTES, decode, documents};
 use firstlight_api::fields;
 use firstlight_api::schema::{group_version, type_of};
@@ -31,6 +33,20 @@ fn samples_have_no_unknown_field_no_wrong_type_and_are_canonical() {
         fields::canonical(ty, &mut canonical);
         assert_eq!(canonical, sample.json, "{}", sample.name);
     }
+}
+
+/// A Pod with a name and a container, as client-go 0.36 sends it: every field that is not a pointer travels, zero or not.
+#[test]
+fn zeros_that_nobody_set_are_not_read_from_protobuf() {
+    let sent = "azhzAAoJCgJ2MRIDUG9kEmEKEQoBYhIAGgAiACoAMgA4AEIAEjcSGQoBYRIAKgBCAGoAcgCAAQCIAQCQAQCiAQAaADIAQgBKAFIAWABgAGgA\
+        ggEAigEAmgEAwgEAGhMKABoAIgAqADIASgBaAHIAiAEAGgAiAA==";
+    let sent = BASE64_STANDARD.decode(sent).expect("base64");
+    let pod = decode(Format::Protobuf, &sent).expect("read").value;
+    assert_eq!(
+        pod,
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "b"},
+            "spec": {"containers": [{"name": "a", "resources": {}}]}, "status": {}})
+    );
 }
 
 #[test]
