@@ -24,7 +24,8 @@ pub(crate) fn namespace(api: &Api, resource: Resource, namespace: &str, name: &s
     }
     let found = api.store.get(&Key::new(resources::NAMESPACES, "", namespace));
     let found = found.ok_or_else(|| StatusError::not_found(resources::NAMESPACES, namespace))?;
-    let leaving = crate::metadata::is_deleting(&found.value) || text(&found.value, &["status", "phase"]) == "Terminating";
+    let leaving =
+        crate::metadata::is_deleting(&found.value) || text(&found.value, &["status", "phase"]) == "Terminating";
     if leaving { Err(StatusError::namespace_terminating(resource, name, namespace)) } else { Ok(()) }
 }
 
@@ -50,7 +51,11 @@ pub(crate) fn bind(ask: &Ask<'_>, object: &mut Value) {
         return;
     }
     if !gates(object).is_empty() {
-        condition(object, ("False", "SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates"), ask.now);
+        condition(
+            object,
+            ("False", "SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates"),
+            ask.now,
+        );
     } else if matches!(text(object, &["spec", "schedulerName"]), "" | DEFAULT_SCHEDULER) {
         assign(object, &ask.api.node, ask.now);
     }

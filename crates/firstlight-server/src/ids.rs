@@ -59,7 +59,9 @@ mod tests {
     #[test]
     fn a_generated_name_has_five_letters_more_and_fits_a_label() {
         let name = name("web-");
-        assert!(name.strip_prefix("web-").is_some_and(|end| end.bytes().all(|b| ALPHABET.contains(&b)) && end.len() == 5));
+        assert!(
+            name.strip_prefix("web-").is_some_and(|end| end.bytes().all(|b| ALPHABET.contains(&b)) && end.len() == 5)
+        );
         assert_eq!(super::name(&"x".repeat(100)).len(), 63);
     }
 }

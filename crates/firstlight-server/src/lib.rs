@@ -5,6 +5,13 @@
 //!
 //! | module | question it answers |
 //! | --- | --- |
+//! | [`api`] | the API behind one face, over the network or from inside the process |
+//! | `path`, `query`, `request`, `payload` | what a request means: target, options, body |
+//! | `router` | which handler answers |
+//! | `verbs`, `subresources`, `reviews` | what is done |
+//! | `change`, `part`, `metadata`, `admission` | how an object becomes another, and what the API keeps in it |
+//! | `selection`, `paging`, `representation`, `event_view`, `failure` | what is answered, and in which form |
+//! | `discovery`, `health` | what is served at all |
 //! | [`identity`] | who may be trusted: the data directory's certificate authority, and what it signs |
 //! | [`caller`] | who is asking |
 //! | [`listener`] | how requests come in: TLS, HTTP/1.1 and HTTP/2, limits, Host and Origin |
@@ -13,11 +20,32 @@
 //! | [`body`] | what every answer's body is |
 #![forbid(unsafe_code)]
 
+mod admission;
+pub mod api;
 pub mod body;
 pub mod caller;
+mod change;
 pub mod console;
+mod discovery;
+mod event_view;
+mod failure;
+mod health;
 pub mod identity;
+mod ids;
 pub mod listener;
+mod metadata;
+mod paging;
+mod part;
+mod path;
+mod payload;
 mod private_file;
+mod query;
 mod refusal;
+mod representation;
+mod request;
+mod reviews;
+mod router;
+mod selection;
 pub mod streams;
+mod subresources;
+mod verbs;

@@ -38,7 +38,9 @@ impl Target {
 
     fn rest(group: &str, version: &str, rest: &[&str]) -> Option<Target> {
         let (namespace, plural, below) = match rest {
-            ["namespaces", name, below, ..] if group.is_empty() && namespace_has(below) => ("", "namespaces", &[*name, *below][..]),
+            ["namespaces", name, below, ..] if group.is_empty() && namespace_has(below) => {
+                ("", "namespaces", &[*name, *below][..])
+            }
             ["namespaces", namespace, plural, below @ ..] if !namespace.is_empty() => (*namespace, *plural, below),
             [plural, below @ ..] => ("", *plural, below),
             [] => return None,

@@ -58,7 +58,8 @@ impl Query {
     /// A number.
     pub(crate) fn number(&self, name: &str) -> Result<Option<i64>, StatusError> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        let problem = || StatusError::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax ({name})"));
+        let problem =
+            || StatusError::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax ({name})"));
         text.parse().map(Some).map_err(|_| problem())
     }
 

@@ -5,7 +5,7 @@
 mod accept;
 mod carry;
 
-pub(crate) use carry::{respond, respond_stream, success};
+pub(crate) use carry::{respond, respond_stream, success, takes_gzip};
 
 use crate::event_view;
 use crate::query::Query;
@@ -64,11 +64,6 @@ impl Face {
             StatusError::bad_request(format!("includeObject {asked:?} is none of None, Metadata, Object"))
         })?;
         Ok(Face { kind, form, include, now, headers: true })
-    }
-
-    /// The same client, shown something of another kind, which has no Table.
-    pub(crate) fn plainly(&self) -> bool {
-        self.form == Form::Whole
     }
 
     /// A stored object.

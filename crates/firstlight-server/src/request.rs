@@ -75,9 +75,16 @@ impl ListOptions {
         let options = ListOptions {
             version: version(query)?,
             matching: matching(query)?,
-            limit: query.number("limit")?.filter(|limit| *limit > 0).map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
+            limit: query
+                .number("limit")?
+                .filter(|limit| *limit > 0)
+                .map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
             token: query.text("continue").map(str::to_owned),
-            timeout: query.number("timeoutSeconds")?.and_then(|s| u64::try_from(s).ok()).filter(|s| *s > 0).map(Duration::from_secs),
+            timeout: query
+                .number("timeoutSeconds")?
+                .and_then(|s| u64::try_from(s).ok())
+                .filter(|s| *s > 0)
+                .map(Duration::from_secs),
             bookmarks: query.flag("allowWatchBookmarks") == Some(true),
             initial: query.flag("sendInitialEvents"),
         };
@@ -124,7 +131,9 @@ pub(crate) fn version(query: &Query) -> Result<Version, StatusError> {
         Some("0") => Ok(Version::Any),
         Some(text) => match text.parse() {
             Ok(revision) => Ok(Version::At(Revision(revision))),
-            Err(_) => Err(StatusError::bad_request(format!("resourceVersion: Invalid value: {text:?}: it is not a number"))),
+            Err(_) => {
+                Err(StatusError::bad_request(format!("resourceVersion: Invalid value: {text:?}: it is not a number")))
+            }
         },
     }
 }
@@ -170,7 +179,8 @@ impl WriteOptions {
         };
         let dry_run = dry_run(of, query.all("dryRun").filter(|word| !word.is_empty()))?;
         if query.text("fieldManager").is_some_and(|name| name.chars().count() > 128) {
-            let problem = FieldError::invalid("fieldManager", query.text("fieldManager"), "may not be more than 128 characters");
+            let problem =
+                FieldError::invalid("fieldManager", query.text("fieldManager"), "may not be more than 128 characters");
             return Err(invalid(of, problem));
         }
         Ok(WriteOptions { dry_run, validation })
@@ -269,5 +279,5 @@ fn invalid(options: &str, error: FieldError) -> StatusError {
         causes: vec![error.cause()],
         ..Details::default()
     };
-    StatusError { details, ..StatusError::unprocessable(message) }
+    StatusError { details: Box::new(details), ..StatusError::unprocessable(message) }
 }

@@ -24,9 +24,7 @@ pub(crate) fn answer(ask: &mut Ask<'_>, payload: &Payload) -> Result<Response<Bo
 
 fn status(ask: &Ask<'_>, review: &Value) -> Result<Value, StatusError> {
     match ask.target.kind.kind {
-        "SelfSubjectReview" => {
-            Ok(json!({"userInfo": {"username": ask.caller.user, "groups": ask.caller.groups}}))
-        }
+        "SelfSubjectReview" => Ok(json!({"userInfo": {"username": ask.caller.user, "groups": ask.caller.groups}})),
         "SelfSubjectAccessReview" => {
             let spec = |field: &str| review.get("spec").and_then(|spec| spec.get(field)).is_some_and(Value::is_object);
             if spec("resourceAttributes") == spec("nonResourceAttributes") {

@@ -55,10 +55,10 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let (parts, body) = request.into_parts();
+    let now = (api.clock)();
     let Some(target) = Target::of(parts.uri.path()) else {
-        return health::answer(&parts).or_else(|| discovery::answer(&parts)).unwrap_or_else(|| {
-            Err(StatusError::no_such_path().into())
-        });
+        let found = health::answer(&parts).or_else(|| discovery::answer(&parts, now));
+        return found.unwrap_or_else(|| Err(StatusError::no_such_path().into()));
     };
     let query = Query::parse(parts.uri.query());
     let verb = request::verb(&parts.method, &target, &query)?;
@@ -72,7 +72,6 @@ where
             Payload { content_type: content_type(&parts), bytes: payload::read(body).await? }
         }
     };
-    let now = (api.clock)();
     let headers = &parts.headers;
     let face = Face::negotiate(target.kind, headers, &query, now)?;
     let warnings = query.warnings();

@@ -14,6 +14,7 @@ mod rows;
 pub(crate) use failure::Failure;
 pub(crate) use rows::{RowChange, Totals, checksum};
 
+use crate::object::Revision;
 use crate::open::OpenError;
 use crate::snapshot::Snapshot;
 use files::Files;
@@ -71,7 +72,7 @@ impl Log {
         let path = files.database();
         let connection = connect(&path).map_err(|error| unreadable(&path, &error))?;
         let Loaded { mut snapshot, foreign, mut totals } = rows::load(&connection, &path)?;
-        totals.revision.0 = (totals.revision.0 / REVISION_BLOCK + 1) * REVISION_BLOCK;
+        totals.revision = next_block(totals.revision);
         snapshot.revision = totals.revision;
         let mut log = Log { files, connection, foreign, waiting: 0 };
         log.begin_block(totals);
@@ -128,6 +129,14 @@ impl Log {
         if let Err(error) = self.write(&[], totals).and_then(|()| self.fold("TRUNCATE")) {
             tracing::warn!(path = %self.files.database().display(), %error, "the store opened but cannot write yet");
         }
+    }
+}
+
+/// The revision an opening begins at. Zero means "any" to clients, so a new store begins at one.
+fn next_block(last: Revision) -> Revision {
+    match last {
+        Revision(0) => Revision(1),
+        Revision(last) => Revision((last / REVISION_BLOCK + 1) * REVISION_BLOCK),
     }
 }
 

@@ -27,9 +27,7 @@ pub(super) fn form(headers: &HeaderMap) -> Result<Form, StatusError> {
     if said.peek().is_none() {
         return Ok(Form::Whole);
     }
-    said.flat_map(|value| value.split(','))
-        .find_map(of_clause)
-        .ok_or_else(|| StatusError::not_acceptable(&SERVED))
+    said.flat_map(|value| value.split(',')).find_map(of_clause).ok_or_else(|| StatusError::not_acceptable(&SERVED))
 }
 
 /// What one clause asks for, if we have it.

@@ -14,7 +14,7 @@ use std::io::Write as _;
 const COMPRESSED_FROM: usize = 128 << 10;
 
 /// Whether the client takes gzip.
-fn takes_gzip(headers: &HeaderMap) -> bool {
+pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
     let said = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     said.flat_map(|value| value.split(',')).any(|coding| coding.split(';').next().map(str::trim) == Some("gzip"))
 }
@@ -41,7 +41,8 @@ pub(crate) fn success(resource: Resource, name: &str, uid: &str) -> Value {
     let Resource { group, plural } = resource;
     let details = [("name", name), ("group", group), ("kind", plural), ("uid", uid)];
     let details = details.into_iter().filter(|(_, text)| !text.is_empty());
-    let details: Value = details.map(|(key, text)| (key.to_owned(), Value::from(text))).collect::<serde_json::Map<_, _>>().into();
+    let details: Value =
+        details.map(|(key, text)| (key.to_owned(), Value::from(text))).collect::<serde_json::Map<_, _>>().into();
     json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
 }
 

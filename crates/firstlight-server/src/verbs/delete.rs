@@ -177,7 +177,8 @@ fn pod_grace(pod: &Value, asked: Option<i64>) -> i64 {
 /// Begins the object's way out.
 fn mark(value: &mut Value, now: Timestamp, grace: i64) {
     let at = now.checked_add(SignedDuration::from_secs(grace)).unwrap_or(Timestamp::MAX);
-    let counted = firstlight_api::object::at(value, &["metadata", "generation"]).and_then(Value::as_i64).unwrap_or(0) > 0;
+    let counted =
+        firstlight_api::object::at(value, &["metadata", "generation"]).and_then(Value::as_i64).unwrap_or(0) > 0;
     let metadata = metadata::of(value);
     metadata.insert("deletionTimestamp".to_owned(), instant(at).into());
     metadata.insert("deletionGracePeriodSeconds".to_owned(), grace.into());
@@ -190,7 +191,8 @@ fn mark(value: &mut Value, now: Timestamp, grace: i64) {
 fn hasten(value: &mut Value, from: i64, to: i64) {
     let end = text(value, &["metadata", "deletionTimestamp"]).parse::<Timestamp>();
     let metadata = metadata::of(value);
-    if let Some(end) = end.ok().and_then(|end| end.checked_sub(SignedDuration::from_secs(from.saturating_sub(to))).ok()) {
+    if let Some(end) = end.ok().and_then(|end| end.checked_sub(SignedDuration::from_secs(from.saturating_sub(to))).ok())
+    {
         metadata.insert("deletionTimestamp".to_owned(), instant(end).into());
     }
     metadata.insert("deletionGracePeriodSeconds".to_owned(), to.into());

@@ -15,8 +15,7 @@ use http::{Response, StatusCode};
 use std::sync::Arc;
 
 /// Upstream's words for an expired token (`k8s.io/apiserver/pkg/storage/etcd3`).
-const CONTINUE_EXPIRED: &str =
-    "The provided continue parameter is too old to display a consistent list result. You can start a new list without \
+const CONTINUE_EXPIRED: &str = "The provided continue parameter is too old to display a consistent list result. You can start a new list without \
      the continue parameter, or use the continue token in this response to retrieve the remainder of the results. \
      Continuing with the provided token results in an inconsistent list - objects that were created, modified, or \
      deleted between the time the first chunk was returned and now may show up in the list.";

@@ -47,7 +47,8 @@ pub(crate) async fn patch(ask: &mut Ask<'_>, part: Part, payload: &Payload) -> R
         if !told {
             // What was unknown before is not this patch's doing.
             let known = fields::unknown(ty, &before);
-            let unknown: Vec<String> = fields::unknown(ty, &sent).into_iter().filter(|path| !known.contains(path)).collect();
+            let unknown: Vec<String> =
+                fields::unknown(ty, &sent).into_iter().filter(|path| !known.contains(path)).collect();
             check_fields(ty, &unknown, &duplicates, options.validation, &mut ask.warnings)?;
             told = true;
         }
@@ -69,7 +70,8 @@ fn dialect(content_type: &str) -> Result<Dialect, StatusError> {
         "application/merge-patch+json" => Ok(Dialect::Merge),
         "application/strategic-merge-patch+json" => Ok(Dialect::Strategic),
         "application/apply-patch+yaml" | "application/apply-patch+cbor" => {
-            let words = "server-side apply is not served yet: use client-side apply (kubectl apply without --server-side)";
+            let words =
+                "server-side apply is not served yet: use client-side apply (kubectl apply without --server-side)";
             Err(StatusError { message: words.to_owned(), ..StatusError::unsupported_media_type(&ACCEPTED) })
         }
         _ => Err(StatusError::unsupported_media_type(&ACCEPTED)),
@@ -110,9 +112,9 @@ fn same_object(ask: &Ask<'_>, before: &Value, after: &Value) -> Result<(), Statu
 /// Whether the patch itself says which revision it is for.
 fn names_revision(patch: &Value) -> bool {
     match patch {
-        Value::Array(operations) => operations
-            .iter()
-            .any(|operation| text(operation, &["path"]) == "/metadata/resourceVersion"),
+        Value::Array(operations) => {
+            operations.iter().any(|operation| text(operation, &["path"]) == "/metadata/resourceVersion")
+        }
         patch => !text(patch, &["metadata", "resourceVersion"]).is_empty(),
     }
 }

@@ -44,9 +44,9 @@ const PIECE: usize = 64 << 10;
 pub(crate) fn watch(ask: &Ask<'_>) -> Result<Response<Body>, Failure> {
     let options = ListOptions::read(ask.query, true)?;
     let selection = Selection::read(ask.target.kind, ask.query)?;
-    let place = Arc::clone(&ask.api.watches).try_acquire_owned().map_err(|_| {
-        StatusError::too_many_requests("too many watches are open; close some or try again", 1)
-    })?;
+    let place = Arc::clone(&ask.api.watches)
+        .try_acquire_owned()
+        .map_err(|_| StatusError::too_many_requests("too many watches are open; close some or try again", 1))?;
     let Start { watch, initial, initial_end } = start(ask, &options)?;
     let initial = initial.into_iter().filter(|object| selection.admits(&object.value)).collect();
     let now = Instant::now();

@@ -1,5 +1,6 @@
 //! The server as its clients meet it.
 
+mod api;
 mod client;
 mod fake;
 mod identity;

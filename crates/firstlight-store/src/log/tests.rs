@@ -1,7 +1,7 @@
 //! What the log does with rows, schemas and files it does not know.
 
 use super::*;
-use crate::object::{Object, Revision};
+use crate::object::Object;
 use crate::{Expect, Store, Write};
 use firstlight_api::object::{Key, resources::PODS};
 use serde_json::json;
