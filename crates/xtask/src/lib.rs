@@ -3,6 +3,7 @@
 
 mod bench;
 mod build;
+mod demo;
 pub mod genesis;
 mod go;
 pub mod images;
@@ -10,6 +11,7 @@ pub mod registry;
 mod schema;
 mod setup;
 mod shell;
+mod sweep;
 mod test;
 mod tidy;
 
@@ -24,6 +26,8 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Brings the genesis network up on this machine, shows that it agrees and grows, and takes it down.
+    Demo(demo::Args),
     /// Installs what the tests need and runs them all, real containers included.
     Test(test::Args),
     /// Checks the shape of the code: edges between crates, file names, unsafe, what is left open.
@@ -31,6 +35,9 @@ enum Command {
     /// Measures; every measurement ends with one line of JSON: its figures and the goals they are held against.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Kills and breaks things at random instants and counts violated invariants; ends with one line of JSON.
+    #[command(subcommand)]
+    Sweep(sweep::Sweep),
     /// Serves the examples' images from a real registry on loopback until interrupted.
     Registry,
     /// Generates the schema tables, OpenAPI documents and golden files from Kubernetes' published descriptions.
@@ -43,9 +50,11 @@ enum Command {
 /// Whatever the command could not do.
 pub fn run() -> anyhow::Result<()> {
     match Args::parse().command {
+        Command::Demo(args) => demo::run_demo(&args),
         Command::Test(args) => test::run(&args),
         Command::Tidy => tidy::run(),
         Command::Bench(bench) => bench::run_bench(&bench),
+        Command::Sweep(sweep) => sweep::run_sweep(&sweep),
         Command::Registry => registry::run(),
         Command::Schema(args) => schema::run(&args),
     }

@@ -1,0 +1,116 @@
+//! Which API to talk to: a context of the user's kubeconfig, the engine that runs on a data directory, or one
+//! started now.
+
+use crate::args::{Place, Powers};
+use crate::exit::{Exit, Failure, Outcome};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a fresh engine may take to answer; it needs a few tens of milliseconds.
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// How often a starting engine is asked.
+const START_POLL: Duration = Duration::from_millis(5);
+
+/// The API to talk to: the context, the running engine, or a new one with these powers.
+pub(crate) async fn or_start(place: &Place, powers: Powers) -> Outcome<Client> {
+    firstlight::install_crypto();
+    if let Some(context) = &place.context {
+        return by_context(context).await;
+    }
+    if let Some(client) = running(&place.data_dir).await? {
+        return Ok(client);
+    }
+    start(place, powers).await
+}
+
+/// The API to talk to, if there is one.
+pub(crate) async fn existing(place: &Place) -> Outcome<Option<Client>> {
+    firstlight::install_crypto();
+    match &place.context {
+        Some(context) => by_context(context).await.map(Some),
+        None => running(&place.data_dir).await,
+    }
+}
+
+async fn by_context(context: &str) -> Outcome<Client> {
+    let options = KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
+    let config = Config::from_kubeconfig(&options).await.map_err(|error| {
+        Failure::new(Exit::Usage, format!("--context {context}: {error}; `kubectl config get-contexts` lists them"))
+    })?;
+    Ok(Client::try_from(config)?)
+}
+
+/// The engine on this data directory, if it answers.
+async fn running(data_dir: &Path) -> Outcome<Option<Client>> {
+    let path = kubeconfig_path(data_dir);
+    match std::fs::metadata(&path) {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(Failure::new(Exit::Failed, format!("{}: {error}; the engine runs as root", path.display())));
+        }
+    }
+    let kubeconfig = Kubeconfig::read_from(&path)?;
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    let client = Client::try_from(config)?;
+    Ok(client.apiserver_version().await.is_ok().then_some(client))
+}
+
+async fn start(place: &Place, powers: Powers) -> Outcome<Client> {
+    std::fs::create_dir_all(&place.data_dir).map_err(|error| {
+        Failure::new(Exit::Failed, format!("{}: {error}; run as root or name another --data-dir", place.data_dir.display()))
+    })?;
+    // A kubeconfig left by an engine that is gone would be asked in vain until the new one is written.
+    let _ = std::fs::remove_file(kubeconfig_path(&place.data_dir));
+    let log = place.data_dir.join("engine.log");
+    let mut engine = spawn(place, powers, &log)?;
+    let began = Instant::now();
+    loop {
+        if let Some(client) = running(&place.data_dir).await? {
+            return Ok(client);
+        }
+        if let Some(status) = engine.try_wait()? {
+            return Err(did_not_start(&format!("ended with {status}"), &log));
+        }
+        if began.elapsed() > START_LIMIT {
+            return Err(did_not_start("did not answer in time", &log));
+        }
+        tokio::time::sleep(START_POLL).await;
+    }
+}
+
+/// Starts an engine of its own process group, so that Ctrl-C here does not end it.
+fn spawn(place: &Place, powers: Powers, log: &Path) -> Outcome<Child> {
+    let output = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
+    let Powers { allow_host_path, allow_privileged, allow_host_image } = powers;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("engine").arg("--started-by-up").arg("--data-dir").arg(&place.data_dir);
+    for (flag, on) in [
+        ("--allow-host-path", allow_host_path),
+        ("--allow-privileged", allow_privileged),
+        ("--allow-host-image", allow_host_image),
+    ] {
+        if on {
+            command.arg(flag);
+        }
+    }
+    command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).process_group(0);
+    Ok(command.spawn()?)
+}
+
+fn did_not_start(how: &str, log: &Path) -> Failure {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let tail: Vec<&str> = text.lines().rev().take(5).collect();
+    let tail: Vec<&str> = tail.into_iter().rev().collect();
+    Failure::new(Exit::Failed, format!("the engine {how}; {} says:\n{}", log.display(), tail.join("\n")))
+}
+
+/// Where an engine writes its kubeconfig unless told otherwise.
+pub(crate) fn kubeconfig_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("kubeconfig")
+}

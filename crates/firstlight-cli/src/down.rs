@@ -1,0 +1,116 @@
+//! `firstlight down`: delete what manifests name, or everything, and end the engine that `up` started.
+
+use crate::apply::Applier;
+use crate::args::{Down, Powers};
+use crate::connect;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::manifest::{self, Manifest, text};
+use firstlight::lifecycle;
+use kube::Client;
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use std::time::{Duration, Instant};
+
+/// How often the API is asked whether everything is gone.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Deletes and waits until nothing is left.
+pub(crate) async fn run(args: Down) -> Outcome {
+    let began = Instant::now();
+    let manifests = manifest::load(&args.manifests)?;
+    let Some(client) = engine_to_end(&args).await? else {
+        println!("nothing runs on {}", args.place.data_dir.display());
+        return Ok(());
+    };
+    if manifests.is_empty() && args.place.context.is_some() {
+        return Err(Failure::new(Exit::Usage, "with --context, name what to delete; a whole cluster is never deleted"));
+    }
+    let mut applier = Applier::new(client.clone(), &args.manifests.namespace);
+    for manifest in manifests.iter().rev() {
+        delete(&mut applier, manifest).await?;
+    }
+    if args.place.context.is_some() {
+        return Ok(());
+    }
+    if manifests.is_empty() {
+        delete_everything(&client).await?;
+    }
+    let left = wait_for_pods(&client, &manifests, args.timeout, began).await?;
+    if left == 0 && lifecycle::belongs_to_up(&args.place.data_dir) {
+        lifecycle::end(&args.place.data_dir, args.timeout.saturating_sub(began.elapsed()))?;
+        println!("the engine has ended");
+    }
+    Ok(())
+}
+
+/// The engine that answers; or, if one died and left its state, a new one: taking over is the way to end its pods.
+async fn engine_to_end(args: &Down) -> Outcome<Option<Client>> {
+    match connect::existing(&args.place).await? {
+        Some(client) => Ok(Some(client)),
+        None if args.place.context.is_none() && lifecycle::has_state(&args.place.data_dir) => {
+            connect::or_start(&args.place, Powers::default()).await.map(Some)
+        }
+        None => Ok(None),
+    }
+}
+
+async fn delete(applier: &mut Applier, manifest: &Manifest) -> Outcome {
+    let api = applier.api(manifest).await?;
+    match api.delete(text(&manifest.value, "/metadata/name"), &DeleteParams::background()).await {
+        Ok(_) => println!("{} deleted", manifest.title()),
+        Err(kube::Error::Api(status)) if status.code == 404 => println!("{} was not there", manifest.title()),
+        Err(error) => return Err(crate::apply::refusal(manifest, &error)),
+    }
+    Ok(())
+}
+
+/// Workloads first, so that nothing makes new pods, then every pod.
+async fn delete_everything(client: &Client) -> Outcome {
+    for (group, kind) in [("apps", "StatefulSet"), ("", "Pod")] {
+        let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource(group, kind));
+        for object in api.list(&ListParams::default()).await?.items {
+            let namespace = object.metadata.namespace.unwrap_or_default();
+            let name = object.metadata.name.unwrap_or_default();
+            let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &namespace, &resource(group, kind));
+            match api.delete(&name, &DeleteParams::background()).await {
+                Ok(_) => println!("{kind} {namespace}/{name} deleted"),
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Waits until the pods that go are gone; answers how many pods stay.
+async fn wait_for_pods(client: &Client, manifests: &[Manifest], limit: Duration, began: Instant) -> Outcome<usize> {
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource("", "Pod"));
+    loop {
+        let pods = api.list(&ListParams::default()).await?.items;
+        let going = pods.iter().filter(|pod| {
+            manifests.is_empty() || pod.metadata.deletion_timestamp.is_some() || owner_is_among(pod, manifests)
+        });
+        let names: Vec<String> = going.filter_map(|pod| pod.metadata.name.clone()).collect();
+        if names.is_empty() {
+            return Ok(pods.len());
+        }
+        if began.elapsed() > limit {
+            return Err(Failure::new(Exit::Timeout, format!("still there: {}", names.join(", "))));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Whether a deleted workload owns this pod, which then goes as soon as garbage collection reaches it.
+fn owner_is_among(pod: &DynamicObject, manifests: &[Manifest]) -> bool {
+    let owners = pod.metadata.owner_references.as_deref().unwrap_or_default();
+    owners.iter().any(|owner| {
+        manifests.iter().any(|m| {
+            text(&m.value, "/kind") == owner.kind && text(&m.value, "/metadata/name") == owner.name
+        })
+    })
+}
+
+fn resource(group: &str, kind: &str) -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind))
+}

@@ -1,0 +1,204 @@
+//! `firstlight up`: apply, show, wait until everything is Ready.
+
+use crate::apply::Applier;
+use crate::args::Up;
+use crate::connect;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::manifest::{self, text};
+use crate::progress::show::{Show, clock};
+use crate::progress::{Board, Line, What};
+use crate::readiness::{self, Readiness};
+use crate::trouble;
+use futures::TryStreamExt;
+use futures::stream::SelectAll;
+use kube::api::{Api, DynamicObject};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Client, ResourceExt};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+/// How many lines of a log are shown with a failure.
+const LOG_LINES: u32 = 10;
+
+/// Applies what the command line names and waits.
+pub(crate) async fn run(args: Up) -> Outcome {
+    let began = Instant::now();
+    let manifests = manifest::load(&args.manifests)?;
+    if manifests.is_empty() {
+        return Err(Failure::new(Exit::Usage, "nothing to bring up; name a manifest, a directory or a recipe"));
+    }
+    let client = connect::or_start(&args.place, args.powers).await?;
+    let mut show = Show::new(args.output);
+    let mut applier = Applier::new(client.clone(), &args.manifests.namespace);
+    let mut run = Run::new(client.clone(), began);
+    for manifest in &manifests {
+        let (how, object) = applier.apply(manifest).await?;
+        show.applied(&manifest.title(), how.as_str());
+        run.expect(object);
+    }
+    let waited = match args.timeout {
+        None => run.wait(&mut show).await,
+        Some(limit) => match tokio::time::timeout(limit.saturating_sub(began.elapsed()), run.wait(&mut show)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(run.too_late(limit).await),
+        },
+    };
+    waited?;
+    show.summary(&run.board, began.elapsed());
+    Ok(())
+}
+
+/// What is waited for, and what has been seen of it.
+struct Run {
+    client: Client,
+    began: Instant,
+    board: Board,
+    /// Applied workloads that have a readiness, by kind and title.
+    goals: BTreeMap<(String, String), Value>,
+    /// Pods seen that belong to the goals.
+    pods: BTreeMap<String, Value>,
+}
+
+type Changes = Pin<Box<dyn futures::Stream<Item = Result<(String, Event<DynamicObject>), watcher::Error>> + Send>>;
+
+impl Run {
+    fn new(client: Client, began: Instant) -> Run {
+        Run { client, began, board: Board::default(), goals: BTreeMap::new(), pods: BTreeMap::new() }
+    }
+
+    fn expect(&mut self, object: Value) {
+        let kind = text(&object, "/kind").to_owned();
+        if kind == "Pod" || object.pointer("/spec/template/spec/containers").is_some() {
+            self.goals.insert((kind, title(&object)), object);
+        }
+    }
+
+    /// Until every goal is ready, or a pod has failed for good.
+    async fn wait(&mut self, show: &mut Show) -> Outcome {
+        let mut changes = self.watch_all();
+        while !self.all_ready() {
+            let Some((kind, event)) = changes.try_next().await? else {
+                return Err(Failure::new(Exit::Failed, "the API ended the watch"));
+            };
+            for line in self.take(&kind, event) {
+                show.line(&line);
+                if let What::Failed(why) = &line.what {
+                    return Err(self.failed(&line, why).await);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One watch per namespace and kind: the goals' kinds and Pod.
+    fn watch_all(&self) -> SelectAll<Changes> {
+        let mut wanted: BTreeMap<(String, String, String), ()> = BTreeMap::new();
+        for ((kind, _), object) in &self.goals {
+            let namespace = text(object, "/metadata/namespace").to_owned();
+            wanted.insert((namespace.clone(), text(object, "/apiVersion").to_owned(), kind.clone()), ());
+            wanted.insert((namespace, "v1".to_owned(), "Pod".to_owned()), ());
+        }
+        let streams = wanted.into_keys().map(|(namespace, version, kind)| {
+            let (group, version) = version.rsplit_once('/').unwrap_or(("", &version));
+            let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &kind));
+            let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &namespace, &resource);
+            let stream = watcher(api, watcher::Config::default());
+            Box::pin(stream.map_ok(move |event| (kind.clone(), event))) as Changes
+        });
+        futures::stream::select_all(streams)
+    }
+
+    fn take(&mut self, kind: &str, event: Event<DynamicObject>) -> Vec<Line> {
+        let now = self.began.elapsed();
+        match event {
+            Event::Init | Event::InitDone => Vec::new(),
+            Event::Apply(object) | Event::InitApply(object) => {
+                let Ok(value) = serde_json::to_value(&object) else { return Vec::new() };
+                self.learn(kind, value, now)
+            }
+            Event::Delete(object) => {
+                let title = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
+                self.pods.remove(&title);
+                if kind == "Pod" { self.board.gone(&title, now).into_iter().collect() } else { Vec::new() }
+            }
+        }
+    }
+
+    fn learn(&mut self, kind: &str, mut value: Value, now: Duration) -> Vec<Line> {
+        if let Some(map) = value.as_object_mut() {
+            map.insert("kind".to_owned(), Value::String(kind.to_owned()));
+        }
+        let title = title(&value);
+        if let Some(goal) = self.goals.get_mut(&(kind.to_owned(), title.clone())) {
+            *goal = value.clone();
+        }
+        if kind != "Pod" || !self.is_ours(&value) {
+            return Vec::new();
+        }
+        let lines = self.board.fold(&value, now);
+        self.pods.insert(title, value);
+        lines
+    }
+
+    /// A pod is ours if it was applied itself or an applied workload's selector matches its labels.
+    fn is_ours(&self, pod: &Value) -> bool {
+        let title = title(pod);
+        self.goals.iter().any(|((kind, goal), object)| {
+            if kind == "Pod" {
+                return *goal == title;
+            }
+            let selector = object.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+            text(object, "/metadata/namespace") == text(pod, "/metadata/namespace")
+                && selector.is_some_and(|labels| {
+                    labels.iter().all(|(key, value)| pod.pointer("/metadata/labels").and_then(|l| l.get(key)) == Some(value))
+                })
+        })
+    }
+
+    fn all_ready(&self) -> bool {
+        self.goals.values().all(|goal| readiness::of(goal) == Readiness::Ready)
+    }
+
+    /// `--timeout` has passed: names every pod that is not ready, with its step, reason and log.
+    async fn too_late(&self, limit: Duration) -> Failure {
+        let mut message = format!("not ready after {}", clock(limit));
+        for ((kind, title), goal) in &self.goals {
+            if let Readiness::Waiting(why) | Readiness::Failed(why) = readiness::of(goal) {
+                message.push_str(&format!("\n  {kind} {title}: {why}"));
+            }
+        }
+        for pod in self.pods.values().filter(|pod| readiness::of(pod) != Readiness::Ready) {
+            message.push_str(&self.explain(pod).await);
+        }
+        Failure::new(Exit::Timeout, message)
+    }
+
+    async fn failed(&self, line: &Line, why: &str) -> Failure {
+        let detail = match self.pods.get(&line.pod) {
+            Some(pod) => self.explain(pod).await,
+            None => String::new(),
+        };
+        Failure::new(Exit::PodFailed, format!("pod {}: {why}{detail}", line.pod))
+    }
+
+    async fn explain(&self, pod: &Value) -> String {
+        let Some(stuck) = trouble::stuck(pod) else { return String::new() };
+        let log = trouble::log_tail(&self.client, pod, &stuck, LOG_LINES).await;
+        let mut text = format!("\n  pod {}: {} {:?}: {}", title(pod), stuck.role, stuck.container, stuck.reason);
+        if !log.trim().is_empty() {
+            text.push_str("\n    its log ends:");
+            for line in log.lines() {
+                text.push_str(&format!("\n    | {line}"));
+            }
+        }
+        text
+    }
+}
+
+/// `namespace/name`.
+fn title(object: &Value) -> String {
+    format!("{}/{}", text(object, "/metadata/namespace"), text(object, "/metadata/name"))
+}

@@ -1,0 +1,78 @@
+//! Bad input is refused with its place and the way out, and leaves nothing behind.
+
+use crate::harness::{Engine, firstlight, pod, text};
+use serde_json::{Value, json};
+
+/// Runs `up` on this text and returns exit code and complaint.
+fn up(engine: &Engine, manifest: &str) -> (Option<i32>, String) {
+    let file = engine.scratch("bad.yaml");
+    std::fs::write(&file, manifest).unwrap();
+    let output = engine.command("up").args(["--timeout", "20s"]).arg(&file).output().unwrap();
+    (output.status.code(), text(&output.stderr))
+}
+
+#[test]
+fn wrong_manifests_are_refused_by_field_and_nothing_is_stored() {
+    let engine = Engine::start();
+    let change = |pointer: &str, value: Value| {
+        let mut object = pod("bad", &[("a", "true")], &[("main", "true")]);
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        object.pointer_mut(parent).unwrap()[key] = value;
+        object.to_string()
+    };
+    let cases = [
+        ("a wrong field", change("/spec/contaners", json!([])), "unknown field \"spec.contaners\""),
+        ("a wrong type", change("/spec/terminationGracePeriodSeconds", json!("soon")), "terminationGracePeriodSeconds"),
+        ("a duplicate name", change("/spec/initContainers/0/name", json!("main")), "spec.initContainers[0].name: Duplicate value: \"main\""),
+        ("an unknown kind", change("/kind", json!("Pot")), "no kind \"Pot\""),
+        ("a climbing path", change("/spec/volumes", json!([{"name": "work", "configMap": {"name": "c", "items": [{"key": "k", "path": "../up"}]}}])), "spec.volumes[0].configMap.items[0].path"),
+        ("an absolute path", change("/spec/volumes", json!([{"name": "work", "configMap": {"name": "c", "items": [{"key": "k", "path": "/up"}]}}])), "spec.volumes[0].configMap.items[0].path"),
+        ("a power that is off", change("/spec/volumes", json!([{"name": "work", "hostPath": {"path": "/etc"}}])), "--allow-host-path"),
+        ("what is not honoured", change("/spec/hostNetwork", json!(true)), "spec.hostNetwork"),
+    ];
+    for (what, manifest, complaint) in cases {
+        let (code, said) = up(&engine, &manifest);
+        assert_eq!(code, Some(3), "{what}: {said}");
+        assert!(said.contains(complaint), "{what}: {said}");
+    }
+    assert_eq!(engine.kubectl(&["get", "pods", "-o", "name"]), "");
+}
+
+#[test]
+fn an_alias_bomb_is_refused_before_it_grows() {
+    let engine = Engine::start();
+    let mut bomb = String::from("a: &a [x, x, x, x, x, x, x, x, x]\n");
+    for (name, of) in ["b", "c", "d", "e", "f", "g", "h", "i"].iter().zip(["a", "b", "c", "d", "e", "f", "g", "h"]) {
+        let list = vec![format!("*{of}"); 9].join(", ");
+        bomb.push_str(&format!("{name}: &{name} [{list}]\n"));
+    }
+    let (code, said) = up(&engine, &bomb);
+    assert_eq!(code, Some(3), "{said}");
+}
+
+#[test]
+fn a_clusterip_service_is_refused_with_the_way_out() {
+    let engine = Engine::start();
+    let (code, said) = up(&engine, &json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"},
+        "spec": {"selector": {"a": "b"}, "ports": [{"port": 80}]}}).to_string());
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("spec.clusterIP") && said.contains("None"), "{said}");
+}
+
+#[test]
+fn a_second_engine_on_the_same_directory_is_told_who_has_it() {
+    let engine = Engine::start();
+    let second = firstlight().arg("engine").arg("--data-dir").arg(engine.data()).output().unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("is used by another engine (process "), "{}", text(&second.stderr));
+    assert!(engine.kubectl(&["get", "--raw", "/readyz"]).contains("ok"));
+}
+
+#[test]
+fn usage_errors_exit_with_two() {
+    let no_such = firstlight().args(["up", "--no-such-flag"]).output().unwrap();
+    assert_eq!(no_such.status.code(), Some(2));
+    let beyond = firstlight().args(["engine", "--listen", "0.0.0.0:0"]).output().unwrap();
+    assert_eq!(beyond.status.code(), Some(2));
+    assert!(text(&beyond.stderr).contains("--listen-beyond-loopback"));
+}

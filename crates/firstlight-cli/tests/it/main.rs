@@ -1,0 +1,10 @@
+//! The command as its users have it: a real engine, a stock kubectl, real containers, a real registry.
+//!
+//! Each test starts an engine of its own on a directory of its own, and `down` must leave nothing behind.
+
+mod bad_input;
+mod examples;
+mod harness;
+mod kubectl;
+mod recovery;
+mod up_and_down;

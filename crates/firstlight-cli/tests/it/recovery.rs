@@ -1,0 +1,50 @@
+//! The engine is killed with -9: containers go on, and the next engine takes them over.
+
+use crate::harness::{Engine, eventually, pod};
+
+#[test]
+fn containers_go_on_and_finished_inits_do_not_run_again() {
+    let mut engine = Engine::start();
+    let main = "echo main >> /work/order; while true; do date +%s%N >> /work/beat; sleep 0.05; done";
+    engine.apply(&pod("web", &[("a", "echo a >> /work/order"), ("b", "echo b >> /work/order")], &[("main", main)]));
+    engine.ready("web");
+    let id = engine.field("pod web", "{.status.containerStatuses[0].containerID}");
+    engine.kill();
+    engine.run();
+    engine.ready("web");
+    assert_eq!(engine.field("pod web", "{.status.containerStatuses[0].containerID}"), id);
+    assert_eq!(engine.field("pod web", "{.status.containerStatuses[0].restartCount}"), "0");
+    assert_eq!(engine.kubectl(&["exec", "web", "--", "cat", "/work/order"]), "a\nb\nmain\n");
+}
+
+#[test]
+fn an_init_that_ends_while_no_engine_runs_keeps_its_true_exit_code() {
+    let mut engine = Engine::start();
+    let wait = "while [ ! -e /work/go ]; do sleep 0.02; done; exit 0";
+    let mut object = pod("web", &[("first", "sleep 0.5; exit 42")], &[("main", "true")]);
+    object["spec"]["restartPolicy"] = serde_json::json!("Never");
+    let _ = wait;
+    engine.apply(&object);
+    eventually("the init runs", || !engine.field("pod web", "{.status.initContainerStatuses[0].state.running.startedAt}").is_empty());
+    engine.kill();
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    engine.run();
+    eventually("the true code is known", || {
+        engine.field("pod web", "{.status.initContainerStatuses[0].state.terminated.exitCode}") == "42"
+    });
+    eventually("the pod has failed", || engine.field("pod web", "{.status.phase}") == "Failed");
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_a_kill() {
+    let mut engine = Engine::start();
+    for number in 0..20 {
+        engine.kubectl(&["create", "configmap", &format!("c{number}")]);
+    }
+    engine.kill();
+    engine.run();
+    let names = engine.kubectl(&["get", "configmaps", "-o", "name"]);
+    for number in 0..20 {
+        assert!(names.lines().any(|line| line == format!("configmap/c{number}")), "c{number} is lost:\n{names}");
+    }
+}

@@ -1,0 +1,85 @@
+//! `firstlight up` and `firstlight down`, as a person uses them.
+
+use crate::harness::{Engine, assert_ok, pod, text};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+fn write(engine: &Engine, name: &str, object: &Value) -> PathBuf {
+    let file = engine.scratch(name);
+    std::fs::write(&file, object.to_string()).unwrap();
+    file
+}
+
+#[test]
+fn up_starts_an_engine_waits_for_ready_and_a_second_up_changes_nothing() {
+    let engine = Engine::stopped();
+    let file = write(&engine, "web.json", &pod("web", &[("a", "true"), ("b", "true")], &[("main", "sleep 1000")]));
+    let first = engine.command("up").arg(&file).output().unwrap();
+    assert_ok(&first);
+    let said = text(&first.stdout);
+    assert!(said.contains("Pod default/web created"), "{said}");
+    assert!(said.contains("[1/2] a") && said.contains("[2/2] b") && said.contains("done in"), "{said}");
+    assert!(said.contains("everything is ready after"), "{said}");
+    let before = engine.field("pod web", "{.metadata.resourceVersion}");
+    let second = engine.command("up").arg(&file).output().unwrap();
+    assert_ok(&second);
+    assert!(text(&second.stdout).contains("Pod default/web unchanged"));
+    assert_eq!(engine.field("pod web", "{.metadata.resourceVersion}"), before);
+    let down = engine.command("down").output().unwrap();
+    assert_ok(&down);
+    assert!(!engine.data().exists(), "down leaves no file");
+}
+
+#[test]
+fn up_as_json_is_one_object_per_line() {
+    let engine = Engine::stopped();
+    let file = write(&engine, "web.json", &pod("web", &[("a", "true")], &[("main", "sleep 1000")]));
+    let up = engine.command("up").args(["--output", "json"]).arg(&file).output().unwrap();
+    assert_ok(&up);
+    let lines: Vec<Value> = text(&up.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0], json!({"object": "Pod default/web", "applied": "created"}));
+    assert_eq!(lines.last().unwrap()["result"], "ready");
+}
+
+#[test]
+fn a_timeout_names_pod_step_reason_and_the_end_of_the_log() {
+    let engine = Engine::stopped();
+    let script = "echo looking for the database; echo not found >&2; exit 3";
+    let file = write(&engine, "stuck.json", &pod("stuck", &[("ok", "true"), ("check", script)], &[("main", "true")]));
+    let up = engine.command("up").args(["--timeout", "3s"]).arg(&file).output().unwrap();
+    let said = text(&up.stderr);
+    assert_eq!(up.status.code(), Some(124), "{said}");
+    assert!(said.contains("pod default/stuck: init step 2 of 2 \"check\": CrashLoopBackOff"), "{said}");
+    assert!(said.contains("exit code 3") && said.contains("| looking for the database") && said.contains("| not found"), "{said}");
+}
+
+#[test]
+fn a_pod_that_failed_for_good_ends_up_at_once() {
+    let engine = Engine::stopped();
+    let mut object = pod("never", &[("check", "exit 3")], &[("main", "true")]);
+    object["spec"]["restartPolicy"] = json!("Never");
+    let file = write(&engine, "never.json", &object);
+    let up = engine.command("up").arg(&file).output().unwrap();
+    assert_eq!(up.status.code(), Some(4), "{}", text(&up.stderr));
+}
+
+#[test]
+fn down_leaves_no_process_mount_cgroup_or_interface() {
+    let engine = Engine::stopped();
+    let file = write(&engine, "web.json", &pod("web", &[("a", "true")], &[("main", "sleep 1000")]));
+    assert_ok(&engine.command("up").arg(&file).output().unwrap());
+    let data = engine.data().display().to_string();
+    let uid = engine.field("pod web", "{.metadata.uid}");
+    assert_ok(&engine.command("down").output().unwrap());
+    let processes: Vec<String> = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| std::fs::read(entry.unwrap().path().join("cmdline")).ok())
+        .map(|cmdline| text(&cmdline).replace('\0', " "))
+        .filter(|line| line.contains(&data) || line.contains(&uid))
+        .collect();
+    assert_eq!(processes, Vec::<String>::new());
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!mounts.contains(&data) && !mounts.contains(&uid), "{mounts}");
+    let cgroups = std::process::Command::new("find").args(["/sys/fs/cgroup", "-name", &format!("*{uid}*")]).output().unwrap();
+    assert_eq!(text(&cgroups.stdout), "");
+}

@@ -1,0 +1,135 @@
+//! The four-pod network: a leader that serves its state, three followers that wait for it, each with two init
+//! steps. Every container writes its own line into the pod's volume, and the main container prints the file.
+
+use crate::engine::{Engine, IMAGE};
+use anyhow::{Result, bail};
+use kube::Client;
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, PostParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// The pods' names.
+pub(crate) const PODS: [&str; 4] = ["leader", "follower-0", "follower-1", "follower-2"];
+
+/// A write the API has answered with success: kind and name.
+pub(crate) type Acknowledged = Vec<(&'static str, String)>;
+
+/// Posts the network and then ConfigMaps, one after the other, until `limit` after `began`; what was acknowledged.
+pub(crate) async fn post(engine: &Engine, kill: u32, limit: Duration, began: Instant) -> Acknowledged {
+    let mut acknowledged = Acknowledged::new();
+    let Ok(client) = engine.client() else { return acknowledged };
+    let work = async {
+        for object in objects() {
+            let kind = if object["kind"] == "Service" { "Service" } else { "Pod" };
+            if create(&client, kind, &object).await.is_ok() {
+                acknowledged.push((kind, object["metadata"]["name"].as_str().unwrap_or_default().to_owned()));
+            }
+        }
+        for number in 0.. {
+            let name = format!("write-{kill}-{number}");
+            let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"n": number.to_string()}});
+            if create(&client, "ConfigMap", &object).await.is_ok() {
+                acknowledged.push(("ConfigMap", name));
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let _ = tokio::time::timeout(limit.saturating_sub(began.elapsed()), work).await;
+    acknowledged
+}
+
+async fn create(client: &Client, kind: &str, object: &Value) -> Result<(), kube::Error> {
+    let object: DynamicObject = serde_json::from_value(object.clone()).map_err(kube::Error::SerdeError)?;
+    api(client, kind).create(&PostParams::default(), &object).await.map(drop)
+}
+
+/// Posts what the kill kept from being posted, and waits until every pod is Ready.
+pub(crate) async fn finish(engine: &Engine, acknowledged: &Acknowledged, limit: Duration) -> Result<bool> {
+    let client = engine.client()?;
+    for object in objects() {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        let kind = if object["kind"] == "Service" { "Service" } else { "Pod" };
+        match create(&client, kind, &object).await {
+            Ok(()) if acknowledged.iter().any(|(_, known)| known == name) => bail!("E1: {kind} {name} was acknowledged and is gone"),
+            Ok(()) => {}
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let began = Instant::now();
+    while !is_whole(engine).await {
+        if began.elapsed() > limit {
+            return Ok(false);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(true)
+}
+
+/// Whether all four pods are Ready.
+pub(crate) async fn is_whole(engine: &Engine) -> bool {
+    let Ok(client) = engine.client() else { return false };
+    let Ok(pods) = api(&client, "Pod").list(&ListParams::default()).await else { return false };
+    let ready = |pod: &&DynamicObject| {
+        let conditions = pod.data.pointer("/status/conditions").and_then(Value::as_array);
+        conditions.into_iter().flatten().any(|c| c["type"] == "Ready" && c["status"] == "True")
+    };
+    pods.items.iter().filter(ready).count() == PODS.len()
+}
+
+/// Deletes everything the round made and waits until the pods are gone.
+pub(crate) async fn delete(engine: &Engine, limit: Duration) -> Result<()> {
+    let client = engine.client()?;
+    for name in PODS {
+        let _ = api(&client, "Pod").delete(name, &DeleteParams::default()).await;
+    }
+    let _ = api(&client, "Service").delete("leader", &DeleteParams::default()).await;
+    api(&client, "ConfigMap").delete_collection(&DeleteParams::default(), &ListParams::default()).await?;
+    let began = Instant::now();
+    while !api(&client, "Pod").list(&ListParams::default()).await?.items.is_empty() {
+        if began.elapsed() > limit {
+            bail!("E4: deleted pods are still there");
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}
+
+/// Objects of a kind in the default namespace.
+pub(crate) fn api(client: &Client, kind: &str) -> Api<DynamicObject> {
+    Api::namespaced_with(client.clone(), "default", &ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", kind)))
+}
+
+fn objects() -> Vec<Value> {
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "leader"},
+        "spec": {"clusterIP": "None", "selector": {"app": "leader"}, "ports": [{"port": 8080}]}});
+    let mut objects = vec![service, pod("leader", &step("make", "true"), LEADER)];
+    let wait = step("wait", "until wget -qO /work/state http://leader:8080/; do sleep 0.05; done");
+    objects.extend(PODS[1..].iter().map(|name| pod(name, &wait, FOLLOWER)));
+    objects
+}
+
+/// One step: says that it starts, works, says that it ends.
+fn step(name: &str, work: &str) -> String {
+    format!("echo start {name} >> /work/order; {work}; echo end {name} >> /work/order")
+}
+
+const LEADER: &str = "echo start main >> /work/order; cat /work/order; mkdir -p /work/www; \
+    echo state > /work/www/index.html; exec httpd -f -p 8080 -h /work/www";
+const FOLLOWER: &str = "echo start main >> /work/order; cat /work/order; exec sleep 100000";
+
+fn pod(name: &str, first: &str, main: &str) -> Value {
+    let container = |container: &str, script: &str| {
+        json!({"name": container, "image": IMAGE, "imagePullPolicy": "Never", "command": ["/bin/sh", "-c", script],
+               "volumeMounts": [{"name": "work", "mountPath": "/work"}]})
+    };
+    let mut main = container("main", main);
+    if name == "leader" {
+        main["readinessProbe"] = json!({"tcpSocket": {"port": 8080}, "periodSeconds": 1});
+    }
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}},
+        "spec": {"terminationGracePeriodSeconds": 0, "volumes": [{"name": "work", "emptyDir": {}}],
+            "initContainers": [container("first", first), container("second", &step("second", "sleep 0.05"))],
+            "containers": [main]}})
+}

@@ -1,0 +1,46 @@
+//! `cargo xtask sweep`: kills at random instants, and counts what was violated.
+
+use crate::shell::{cargo, run, target};
+use crate::{build, images, setup};
+use anyhow::Result;
+use serde_json::json;
+
+/// What to break.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Sweep {
+    /// SIGKILL to the engine while a four-pod network comes up; E1 to E6 must hold each time.
+    Engine {
+        /// How many kills.
+        #[arg(long, default_value_t = 200)]
+        kills: u32,
+        /// Where the instants come from; the same seed tries the same instants.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+}
+
+/// Breaks it.
+pub(crate) fn run_sweep(sweep: &Sweep) -> Result<()> {
+    match sweep {
+        Sweep::Engine { kills, seed } => engine(*kills, *seed),
+    }
+}
+
+fn engine(kills: u32, seed: u64) -> Result<()> {
+    setup::packages(&[setup::BUILD, setup::TEST])?;
+    let built = build::release()?;
+    let scratch = target().join("sweep-engine");
+    if scratch.exists() {
+        std::fs::remove_dir_all(&scratch)?;
+    }
+    std::fs::create_dir_all(&scratch)?;
+    let layout = scratch.join("layout");
+    images::assemble(&layout, &images::busybox()?, &json!({"Cmd": ["sh"]}))?;
+    run(cargo()
+        .args(["run", "--quiet", "--release", "--package", "firstlight", "--example", "sweep_engine"])
+        .env("SWEEP_FIRSTLIGHT", &built.firstlight)
+        .env("SWEEP_LAYOUT", &layout)
+        .env("SWEEP_SCRATCH", &scratch)
+        .env("SWEEP_KILLS", kills.to_string())
+        .env("SWEEP_SEED", seed.to_string()))
+}
