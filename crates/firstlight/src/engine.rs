@@ -6,7 +6,7 @@ use crate::lifecycle;
 use crate::place::Place;
 use anyhow::{Context, Result};
 use firstlight_api::object::resources;
-use firstlight_dns::DnsConfig;
+use firstlight_dns::{Dns, DnsConfig};
 use firstlight_node::{Channels, Node, NodeConfig};
 use firstlight_pod::Millis;
 use firstlight_runtime::network::Bridge;
@@ -101,7 +101,8 @@ impl Firstlight {
             domain: crate::place::DOMAIN.to_owned(),
             upstreams: upstreams(),
         };
-        tasks.spawn(said("DNS", firstlight_dns::serve(store.clone(), dns, stop.clone())));
+        let dns = Dns::bind(dns).await.context("cannot serve DNS to the pods")?;
+        tasks.spawn(dns.serve(store.clone(), stop.clone()));
         tasks.spawn(said("workloads", firstlight_workloads::run(client(&api, "firstlight-workloads"), stop.clone())));
         let url = format!("https://{address}");
         identity::write_kubeconfig(&settings.kubeconfig, &identity::kubeconfig(&identity, &url))?;

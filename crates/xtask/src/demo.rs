@@ -61,7 +61,7 @@ impl Demo {
     fn import(&self, fl: &Path, cometbft: &Path) -> Result<()> {
         let image = genesis::image(&self.directory, fl, cometbft)?;
         let mut import = Command::new(&self.firstlight);
-        import.args(["image", "import", &format!("{}:{}", image.name, image.tag)]);
+        import.args(["image", "import", &format!("firstlight.dev/{}:{}", image.name, image.tag)]);
         run(import.arg(&image.layout).arg("--image-dir").arg(self.images()))
     }
 
