@@ -9,7 +9,8 @@
 
 use crate::exit::{Failure, Outcome};
 use firstlight_api::decode;
-use minijinja::{Environment, UndefinedBehavior, context};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
@@ -41,8 +42,7 @@ impl Recipe {
         for setting in settings {
             set(&mut self.values, setting)?;
         }
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        let environment = environment()?;
         let mut rendered = Vec::new();
         for file in self.templates()? {
             let name = file.display().to_string();
@@ -66,6 +66,17 @@ impl Recipe {
         files.sort();
         Ok(files)
     }
+}
+
+/// Strict, without escaping: the output is YAML, not HTML. Block tags on lines of their own leave no trace.
+fn environment() -> Outcome<Environment<'static>> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_syntax(
+        SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?,
+    );
+    Ok(environment)
 }
 
 /// Applies `a.b=value`. The key must exist, and the value must have the type of its default.
