@@ -66,8 +66,7 @@ impl Applier {
         let last = last.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
         let patch = with_removals(&last, wanted);
         let now = api.patch(name, &PatchParams::default(), &Patch::Strategic(patch)).await.map_err(refused)?;
-        let applied =
-            if now.metadata.resource_version == before { Applied::Unchanged } else { Applied::Configured };
+        let applied = if now.metadata.resource_version == before { Applied::Unchanged } else { Applied::Configured };
         Ok((applied, serde_json::to_value(now)?))
     }
 

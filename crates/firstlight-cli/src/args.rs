@@ -26,7 +26,9 @@ pub(crate) enum Command {
     /// Delete what manifests name, or everything; ends the engine that `up` started.
     Down(Down),
     /// Run the engine in the foreground and write a kubeconfig.
-    #[command(after_help = "Then, in another terminal:\n  export KUBECONFIG=/var/lib/firstlight/kubeconfig\n  kubectl get pods -A")]
+    #[command(
+        after_help = "Then, in another terminal:\n  export KUBECONFIG=/var/lib/firstlight/kubeconfig\n  kubectl get pods -A"
+    )]
     Engine(Box<Engine>),
     /// Print the manifests of a recipe, and its line-up of steps.
     Render(Render),

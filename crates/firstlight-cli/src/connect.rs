@@ -63,7 +63,10 @@ async fn running(data_dir: &Path) -> Outcome<Option<Client>> {
 
 async fn start(place: &Place, powers: Powers) -> Outcome<Client> {
     std::fs::create_dir_all(&place.data_dir).map_err(|error| {
-        Failure::new(Exit::Failed, format!("{}: {error}; run as root or name another --data-dir", place.data_dir.display()))
+        Failure::new(
+            Exit::Failed,
+            format!("{}: {error}; run as root or name another --data-dir", place.data_dir.display()),
+        )
     })?;
     // A kubeconfig left by an engine that is gone would be asked in vain until the new one is written.
     let _ = std::fs::remove_file(kubeconfig_path(&place.data_dir));

@@ -105,9 +105,9 @@ async fn wait_for_pods(client: &Client, manifests: &[Manifest], limit: Duration,
 fn owner_is_among(pod: &DynamicObject, manifests: &[Manifest]) -> bool {
     let owners = pod.metadata.owner_references.as_deref().unwrap_or_default();
     owners.iter().any(|owner| {
-        manifests.iter().any(|m| {
-            text(&m.value, "/kind") == owner.kind && text(&m.value, "/metadata/name") == owner.name
-        })
+        manifests
+            .iter()
+            .any(|m| text(&m.value, "/kind") == owner.kind && text(&m.value, "/metadata/name") == owner.name)
     })
 }
 

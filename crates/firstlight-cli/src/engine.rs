@@ -17,7 +17,10 @@ pub(crate) fn run(args: Engine) -> Outcome {
     if !args.listen.ip().is_loopback() && !args.listen_beyond_loopback {
         return Err(Failure::new(
             Exit::Usage,
-            format!("--listen {}: other machines could reach it; add --listen-beyond-loopback if that is meant", args.listen),
+            format!(
+                "--listen {}: other machines could reach it; add --listen-beyond-loopback if that is meant",
+                args.listen
+            ),
         ));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
@@ -72,7 +75,10 @@ fn registries(args: &Engine) -> Outcome<Registries> {
     let mut registries = Registries { plain_http: args.plain_http_registry.clone(), ..Registries::default() };
     for mirror in &args.mirror {
         let Some((registry, host)) = mirror.split_once('=') else {
-            return Err(Failure::new(Exit::Usage, format!("--mirror {mirror}: write REGISTRY=HOST, for example docker.io=127.0.0.1:5000")));
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("--mirror {mirror}: write REGISTRY=HOST, for example docker.io=127.0.0.1:5000"),
+            ));
         };
         registries.mirrors.entry(registry.to_owned()).or_default().push(host.to_owned());
     }

@@ -79,8 +79,8 @@ fn read(path: &Path, args: &Manifests, found: &mut Vec<Manifest>) -> Outcome {
         return Ok(());
     }
     for file in files(path)? {
-        let text = std::fs::read_to_string(&file)
-            .map_err(|error| Failure::refused(format!("{}: {error}", file.display())))?;
+        let text =
+            std::fs::read_to_string(&file).map_err(|error| Failure::refused(format!("{}: {error}", file.display())))?;
         split(&file.display().to_string(), &text, found)?;
     }
     Ok(())

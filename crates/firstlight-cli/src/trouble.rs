@@ -23,8 +23,8 @@ pub(crate) fn stuck(pod: &Value) -> Option<Stuck> {
     let inits = statuses("/status/initContainerStatuses");
     for (index, status) in inits.iter().enumerate() {
         let done = status.pointer("/state/terminated/exitCode").and_then(Value::as_i64) == Some(0);
-        let started = status.get("started").and_then(Value::as_bool) == Some(true)
-            && restarts_always(pod, text(status, "/name"));
+        let started =
+            status.get("started").and_then(Value::as_bool) == Some(true) && restarts_always(pod, text(status, "/name"));
         if !done && !started {
             return Some(explain(status, format!("init step {} of {}", index + 1, inits.len())));
         }

@@ -153,7 +153,9 @@ impl Run {
             let selector = object.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
             text(object, "/metadata/namespace") == text(pod, "/metadata/namespace")
                 && selector.is_some_and(|labels| {
-                    labels.iter().all(|(key, value)| pod.pointer("/metadata/labels").and_then(|l| l.get(key)) == Some(value))
+                    labels
+                        .iter()
+                        .all(|(key, value)| pod.pointer("/metadata/labels").and_then(|l| l.get(key)) == Some(value))
                 })
         })
     }

@@ -90,19 +90,30 @@ struct Samples {
 }
 
 fn report(starts: &[Duration], rss: f64, samples: &[Samples]) {
-    println!("{:>6} {:>14} {:>14} {:>14} {:>12} {:>12}", "inits", "firstlight ms", "podman ms", "crun ms", "podman/ours", "ours/crun");
+    println!(
+        "{:>6} {:>14} {:>14} {:>14} {:>12} {:>12}",
+        "inits", "firstlight ms", "podman ms", "crun ms", "podman/ours", "ours/crun"
+    );
     let mut rows = Vec::new();
     for (inits, samples) in INITS.into_iter().zip(samples) {
         let (ours, podman, crun) = (median(&samples.engine), median(&samples.podman), median(&samples.crun));
         let (faster, multiple) = (ratio(podman, ours), ratio(ours, crun));
-        println!("{inits:>6} {:>14.1} {:>14.1} {:>14.1} {faster:>12.1} {multiple:>12.2}", ms(ours), ms(podman), ms(crun));
+        println!(
+            "{inits:>6} {:>14.1} {:>14.1} {:>14.1} {faster:>12.1} {multiple:>12.2}",
+            ms(ours),
+            ms(podman),
+            ms(crun)
+        );
         rows.push(json!({"inits": inits, "firstlight_ms": ms(ours), "podman_ms": ms(podman), "crun_ms": ms(crun),
                          "podman_over_ours": faster, "ours_over_crun": multiple}));
     }
     let start = median(starts);
     println!("engine: exec to API ready {:.1} ms, idle {rss:.1} MiB", ms(start));
-    println!("{}", json!({"bench": "pods", "samples": samples[0].engine.len(), "rows": rows,
-                          "engine_start_ms": ms(start), "engine_rss_mib": rss, "goals": goals(&rows, start, rss)}));
+    println!(
+        "{}",
+        json!({"bench": "pods", "samples": samples[0].engine.len(), "rows": rows,
+                          "engine_start_ms": ms(start), "engine_rss_mib": rss, "goals": goals(&rows, start, rss)})
+    );
 }
 
 fn goals(rows: &[Value], start: Duration, rss: f64) -> Vec<Value> {

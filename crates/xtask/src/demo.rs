@@ -145,12 +145,24 @@ impl Node {
 
     fn hash(&self, height: u64) -> Result<String> {
         let block = self.ask(&format!("block?height={height}"))?;
-        block["result"]["block_id"]["hash"].as_str().map(str::to_owned).with_context(|| format!("{}: no block {height}", self.name))
+        block["result"]["block_id"]["hash"]
+            .as_str()
+            .map(str::to_owned)
+            .with_context(|| format!("{}: no block {height}", self.name))
     }
 
     fn ask(&self, path: &str) -> Result<Value> {
         let url = format!("http://{}:26657/{path}", self.ip);
-        let text = output(Command::new("curl").args(["--fail", "--silent", "--show-error", "--noproxy", "*", "--max-time", "5", &url]))?;
+        let text = output(Command::new("curl").args([
+            "--fail",
+            "--silent",
+            "--show-error",
+            "--noproxy",
+            "*",
+            "--max-time",
+            "5",
+            &url,
+        ]))?;
         Ok(serde_json::from_str(&text)?)
     }
 }

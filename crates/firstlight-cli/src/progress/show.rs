@@ -126,7 +126,11 @@ fn words(what: &What) -> String {
 
 /// `12 ms`, `3.42 s`.
 pub(crate) fn clock(time: Duration) -> String {
-    if time < Duration::from_secs(1) { format!("{} ms", time.as_millis()) } else { format!("{:.2} s", time.as_secs_f64()) }
+    if time < Duration::from_secs(1) {
+        format!("{} ms", time.as_millis())
+    } else {
+        format!("{:.2} s", time.as_secs_f64())
+    }
 }
 
 fn as_json(line: &Line) -> serde_json::Value {

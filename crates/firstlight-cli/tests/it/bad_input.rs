@@ -23,11 +23,33 @@ fn wrong_manifests_are_refused_by_field_and_nothing_is_stored() {
     let cases = [
         ("a wrong field", change("/spec/contaners", json!([])), "unknown field \"spec.contaners\""),
         ("a wrong type", change("/spec/terminationGracePeriodSeconds", json!("soon")), "terminationGracePeriodSeconds"),
-        ("a duplicate name", change("/spec/initContainers/0/name", json!("main")), "spec.initContainers[0].name: Duplicate value: \"main\""),
+        (
+            "a duplicate name",
+            change("/spec/initContainers/0/name", json!("main")),
+            "spec.initContainers[0].name: Duplicate value: \"main\"",
+        ),
         ("an unknown kind", change("/kind", json!("Pot")), "no kind \"Pot\""),
-        ("a climbing path", change("/spec/volumes", json!([{"name": "work", "configMap": {"name": "c", "items": [{"key": "k", "path": "../up"}]}}])), "spec.volumes[0].configMap.items[0].path"),
-        ("an absolute path", change("/spec/volumes", json!([{"name": "work", "configMap": {"name": "c", "items": [{"key": "k", "path": "/up"}]}}])), "spec.volumes[0].configMap.items[0].path"),
-        ("a power that is off", change("/spec/volumes", json!([{"name": "work", "hostPath": {"path": "/etc"}}])), "--allow-host-path"),
+        (
+            "a climbing path",
+            change(
+                "/spec/volumes",
+                json!([{"name": "work", "configMap": {"name": "c", "items": [{"key": "k", "path": "../up"}]}}]),
+            ),
+            "spec.volumes[0].configMap.items[0].path",
+        ),
+        (
+            "an absolute path",
+            change(
+                "/spec/volumes",
+                json!([{"name": "work", "configMap": {"name": "c", "items": [{"key": "k", "path": "/up"}]}}]),
+            ),
+            "spec.volumes[0].configMap.items[0].path",
+        ),
+        (
+            "a power that is off",
+            change("/spec/volumes", json!([{"name": "work", "hostPath": {"path": "/etc"}}])),
+            "--allow-host-path",
+        ),
         ("what is not honoured", change("/spec/hostNetwork", json!(true)), "spec.hostNetwork"),
     ];
     for (what, manifest, complaint) in cases {
@@ -53,8 +75,12 @@ fn an_alias_bomb_is_refused_before_it_grows() {
 #[test]
 fn a_clusterip_service_is_refused_with_the_way_out() {
     let engine = Engine::start();
-    let (code, said) = up(&engine, &json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"},
-        "spec": {"selector": {"a": "b"}, "ports": [{"port": 80}]}}).to_string());
+    let (code, said) = up(
+        &engine,
+        &json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"},
+        "spec": {"selector": {"a": "b"}, "ports": [{"port": 80}]}})
+        .to_string(),
+    );
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("spec.clusterIP") && said.contains("None"), "{said}");
 }

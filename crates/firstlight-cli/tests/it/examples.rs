@@ -54,7 +54,8 @@ fn an_image_that_is_not_there_is_named_with_the_reason() {
     let directory = tempfile::tempdir().unwrap();
     let registry = registry(directory.path());
     let engine = Engine::with(&["--mirror", &format!("docker.io={}", registry.address)]);
-    let up = engine.command("up").args(["--timeout", "3s", "-f", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let up =
+        engine.command("up").args(["--timeout", "3s", "-f", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut up = up.unwrap();
     let manifest = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: m, image: nosuch:1}]}\n";
     up.stdin.take().unwrap().write_all(manifest.as_bytes()).unwrap();

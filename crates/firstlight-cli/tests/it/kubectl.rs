@@ -13,7 +13,10 @@ fn get_shows_tables_wide_yaml_json_and_selects_by_label() {
     engine.ready("web");
     let table = engine.kubectl(&["get", "pods", "-l", "app=web"]);
     let mut lines = table.lines();
-    assert_eq!(lines.next().unwrap().split_whitespace().collect::<Vec<_>>(), ["NAME", "READY", "STATUS", "RESTARTS", "AGE"]);
+    assert_eq!(
+        lines.next().unwrap().split_whitespace().collect::<Vec<_>>(),
+        ["NAME", "READY", "STATUS", "RESTARTS", "AGE"]
+    );
     assert_eq!(lines.next().unwrap().split_whitespace().take(4).collect::<Vec<_>>(), ["web", "1/1", "Running", "0"]);
     assert_eq!(lines.next(), None);
     let wide = engine.kubectl(&["get", "pods", "-o", "wide"]);
@@ -100,9 +103,12 @@ fn describe_shows_inits_before_containers_and_events() {
 #[test]
 fn logs_follow_tail_and_show_the_instance_before() {
     let engine = Engine::start();
-    let script = "echo one; echo two; echo three; if [ -e /work/again ]; then sleep 1000; fi; touch /work/again; exit 1";
+    let script =
+        "echo one; echo two; echo three; if [ -e /work/again ]; then sleep 1000; fi; touch /work/again; exit 1";
     engine.apply(&pod("web", &[("prepare", "echo prepared")], &[("main", script)]));
-    eventually("the second instance runs", || engine.field("pod web", "{.status.containerStatuses[0].restartCount}") == "1");
+    eventually("the second instance runs", || {
+        engine.field("pod web", "{.status.containerStatuses[0].restartCount}") == "1"
+    });
     eventually("it has said its lines", || engine.kubectl(&["logs", "web", "-c", "main"]) == "one\ntwo\nthree\n");
     assert_eq!(engine.kubectl(&["logs", "web", "-c", "prepare"]), "prepared\n");
     assert_eq!(engine.kubectl(&["logs", "web", "--tail=1"]), "three\n");
@@ -181,7 +187,19 @@ fn port_forward_reaches_a_port_in_the_pod() {
 fn api_resources_and_version_answer() {
     let engine = Engine::start();
     let resources = engine.kubectl(&["api-resources", "--no-headers"]);
-    for kind in ["Pod", "ConfigMap", "Secret", "Service", "StatefulSet", "EndpointSlice", "Lease", "Namespace", "Node", "Event", "ServiceAccount"] {
+    for kind in [
+        "Pod",
+        "ConfigMap",
+        "Secret",
+        "Service",
+        "StatefulSet",
+        "EndpointSlice",
+        "Lease",
+        "Namespace",
+        "Node",
+        "Event",
+        "ServiceAccount",
+    ] {
         assert!(resources.lines().any(|line| line.ends_with(kind)), "{kind} is missing:\n{resources}");
     }
     assert!(engine.kubectl(&["version"]).contains("Server Version: v1."));
@@ -194,11 +212,13 @@ fn a_statefulset_comes_up_in_order_and_its_pods_find_each_other_by_name() {
     engine.apply(&json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "db", "namespace": "default"},
         "spec": {"clusterIP": "None", "selector": {"app": "db"}, "ports": [{"port": 8080}]}}));
     let serve = "mkdir /www; hostname > /www/index.html; exec httpd -f -p 8080 -h /www";
-    engine.apply(&json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "namespace": "default"},
+    engine.apply(
+        &json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "namespace": "default"},
         "spec": {"serviceName": "db", "replicas": 3, "selector": {"matchLabels": {"app": "db"}},
             "template": {"metadata": {"labels": {"app": "db"}}, "spec": {"terminationGracePeriodSeconds": 0,
                 "containers": [{"name": "db", "image": BUSYBOX, "command": ["/bin/sh", "-c", serve],
-                    "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1}}]}}}}));
+                    "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1}}]}}}}),
+    );
     engine.kubectl(&["rollout", "status", "statefulset/db", "--timeout=60s"]);
     let started = |pod: &str| engine.field(&format!("pod {pod}"), "{.metadata.creationTimestamp}");
     assert!(started("db-0") <= started("db-1") && started("db-1") <= started("db-2"));

@@ -25,7 +25,9 @@ fn an_init_that_ends_while_no_engine_runs_keeps_its_true_exit_code() {
     object["spec"]["restartPolicy"] = serde_json::json!("Never");
     let _ = wait;
     engine.apply(&object);
-    eventually("the init runs", || !engine.field("pod web", "{.status.initContainerStatuses[0].state.running.startedAt}").is_empty());
+    eventually("the init runs", || {
+        !engine.field("pod web", "{.status.initContainerStatuses[0].state.running.startedAt}").is_empty()
+    });
     engine.kill();
     std::thread::sleep(std::time::Duration::from_millis(700));
     engine.run();

@@ -50,7 +50,10 @@ fn a_timeout_names_pod_step_reason_and_the_end_of_the_log() {
     let said = text(&up.stderr);
     assert_eq!(up.status.code(), Some(124), "{said}");
     assert!(said.contains("pod default/stuck: init step 2 of 2 \"check\": CrashLoopBackOff"), "{said}");
-    assert!(said.contains("exit code 3") && said.contains("| looking for the database") && said.contains("| not found"), "{said}");
+    assert!(
+        said.contains("exit code 3") && said.contains("| looking for the database") && said.contains("| not found"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -80,6 +83,7 @@ fn down_leaves_no_process_mount_cgroup_or_interface() {
     assert_eq!(processes, Vec::<String>::new());
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     assert!(!mounts.contains(&data) && !mounts.contains(&uid), "{mounts}");
-    let cgroups = std::process::Command::new("find").args(["/sys/fs/cgroup", "-name", &format!("*{uid}*")]).output().unwrap();
+    let cgroups =
+        std::process::Command::new("find").args(["/sys/fs/cgroup", "-name", &format!("*{uid}*")]).output().unwrap();
     assert_eq!(text(&cgroups.stdout), "");
 }

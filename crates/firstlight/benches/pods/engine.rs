@@ -76,7 +76,8 @@ impl Engine {
             }
             tokio::time::sleep(Duration::from_micros(200)).await;
         }
-        let config = Config::from_custom_kubeconfig(Kubeconfig::read_from(kubeconfig)?, &KubeConfigOptions::default()).await?;
+        let config =
+            Config::from_custom_kubeconfig(Kubeconfig::read_from(kubeconfig)?, &KubeConfigOptions::default()).await?;
         let client = Client::try_from(config)?;
         client.request_text(http::Request::get("/readyz").body(Vec::new())?).await?;
         Ok(Engine { process, client })

@@ -23,9 +23,11 @@ impl Podman {
         let podman = Podman { scratch: place.scratch.join("podman") };
         std::fs::create_dir_all(&podman.scratch)?;
         std::fs::write(podman.scratch.join("containers.conf"), CONTAINERS_CONF)?;
-        let mut tar = Command::new("tar").arg("-C").arg(&place.busybox_root).args(["-c", "."]).stdout(Stdio::piped()).spawn()?;
+        let mut tar =
+            Command::new("tar").arg("-C").arg(&place.busybox_root).args(["-c", "."]).stdout(Stdio::piped()).spawn()?;
         let archive = tar.stdout.take().context("tar has no output")?;
-        let import = podman.command().args(["import", "--quiet", "-", IMAGE]).stdin(archive).stdout(Stdio::null()).status()?;
+        let import =
+            podman.command().args(["import", "--quiet", "-", IMAGE]).stdin(archive).stdout(Stdio::null()).status()?;
         if !tar.wait()?.success() || !import.success() {
             bail!("podman import failed");
         }

@@ -68,7 +68,8 @@ impl Engine {
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let config = Config::from_custom_kubeconfig(Kubeconfig::read_from(kubeconfig)?, &KubeConfigOptions::default()).await?;
+        let config =
+            Config::from_custom_kubeconfig(Kubeconfig::read_from(kubeconfig)?, &KubeConfigOptions::default()).await?;
         self.process = Some(process);
         self.client = Some(Client::try_from(config)?);
         Ok(())

@@ -99,7 +99,9 @@ fn report(settings: &Settings, violations: &Violations, writes: usize, during_in
     let counts = violations.counts();
     println!(
         "{} kills in {:.0} s (seed {}): {during_init} while the network came up, {writes} acknowledged writes, {whole} networks whole after it",
-        settings.kills, took.as_secs_f64(), settings.seed
+        settings.kills,
+        took.as_secs_f64(),
+        settings.seed
     );
     let goals: Vec<_> = counts
         .iter()

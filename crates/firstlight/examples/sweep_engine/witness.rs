@@ -24,7 +24,8 @@ impl Violations {
 
     /// How many of each.
     pub(crate) fn counts(&self) -> BTreeMap<&'static str, usize> {
-        let count = |invariant: &&'static str| (*invariant, self.found.iter().filter(|(i, _, _)| i == invariant).count());
+        let count =
+            |invariant: &&'static str| (*invariant, self.found.iter().filter(|(i, _, _)| i == invariant).count());
         INVARIANTS.iter().map(count).collect()
     }
 
@@ -51,7 +52,8 @@ impl Violations {
         let client = engine.client()?;
         for pod in api(&client, "Pod").list(&ListParams::default()).await?.items {
             let name = pod.metadata.name.clone().unwrap_or_default();
-            let log = http::Request::get(format!("/api/v1/namespaces/default/pods/{name}/log?container=main")).body(Vec::new())?;
+            let log = http::Request::get(format!("/api/v1/namespaces/default/pods/{name}/log?container=main"))
+                .body(Vec::new())?;
             let said = client.request_text(log).await?;
             let first = if name == "leader" { "make" } else { "wait" };
             let right = format!("start {first}\nend {first}\nstart second\nend second\nstart main\n");
