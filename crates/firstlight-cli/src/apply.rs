@@ -5,7 +5,7 @@
 
 use crate::exit::{Exit, Failure, Outcome};
 use crate::manifest::{Manifest, text};
-use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{Api, DynamicObject, Patch, PatchParams, ValidationDirective};
 use kube::core::GroupVersionKind;
 use kube::discovery::{ApiCapabilities, ApiResource, Scope};
 use kube::{Client, discovery};
@@ -57,15 +57,15 @@ impl Applier {
         let wanted = annotated(&manifest.value)?;
         let refused = |error: kube::Error| refusal(manifest, &error);
         let Some(live) = api.get_opt(name).await.map_err(refused)? else {
-            let object = serde_json::from_value(wanted)?;
-            let made = api.create(&PostParams::default(), &object).await.map_err(refused)?;
-            return Ok((Applied::Created, serde_json::to_value(made)?));
+            let request = strict_post(api.resource_url(), &wanted)?;
+            let made: Value = self.client.request(request).await.map_err(refused)?;
+            return Ok((Applied::Created, made));
         };
         let before = live.metadata.resource_version.clone();
         let last = live.metadata.annotations.as_ref().and_then(|a| a.get(LAST_APPLIED));
         let last = last.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
         let patch = with_removals(&last, wanted);
-        let now = api.patch(name, &PatchParams::default(), &Patch::Strategic(patch)).await.map_err(refused)?;
+        let now = api.patch(name, &strict_patch(), &Patch::Strategic(patch)).await.map_err(refused)?;
         let applied = if now.metadata.resource_version == before { Applied::Unchanged } else { Applied::Configured };
         Ok((applied, serde_json::to_value(now)?))
     }
@@ -100,6 +100,17 @@ impl Applier {
         self.kinds.insert(key, found.clone());
         Ok(found)
     }
+}
+
+/// A field that the API does not know is an error, not something to drop.
+fn strict_patch() -> PatchParams {
+    PatchParams { field_validation: Some(ValidationDirective::Strict), ..PatchParams::default() }
+}
+
+/// The same for a creation; the client's own parameters know it for patches only.
+fn strict_post(collection: &str, object: &Value) -> Outcome<http::Request<Vec<u8>>> {
+    let request = http::Request::post(format!("{collection}?fieldValidation=Strict"));
+    Ok(request.header(http::header::CONTENT_TYPE, "application/json").body(serde_json::to_vec(object)?)?)
 }
 
 /// The manifest, carrying itself as the annotation.

@@ -1,7 +1,7 @@
 //! The seeds' own manifests run, with their own image names, from a real registry behind a mirror.
 
 use crate::harness::{Engine, assert_ok, text};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use xtask::registry::Registry;
@@ -14,19 +14,6 @@ fn registry(engine_dir: &Path) -> Registry {
     xtask::registry::with_examples(engine_dir).unwrap()
 }
 
-/// The page that a port of a pod serves, through `kubectl port-forward`.
-fn page(engine: &Engine, pod: &str) -> String {
-    let mut forward = engine.kubectl_command(&["port-forward", pod, ":80"]).stdout(Stdio::piped()).spawn().unwrap();
-    let first = BufReader::new(forward.stdout.take().unwrap()).lines().next().unwrap().unwrap();
-    let mut stream = std::net::TcpStream::connect(first.split_whitespace().nth(2).unwrap()).unwrap();
-    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    forward.kill().unwrap();
-    forward.wait().unwrap();
-    answer
-}
-
 #[test]
 fn the_nginx_pod_starts_as_written_and_serves_its_page_when_corrected() {
     let directory = tempfile::tempdir().unwrap();
@@ -35,7 +22,7 @@ fn the_nginx_pod_starts_as_written_and_serves_its_page_when_corrected() {
     let up = engine.command("up").arg(example("nginx")).output().unwrap();
     assert_ok(&up);
     assert_eq!(engine.field("pod my-app-pod", "{.status.phase}"), "Running");
-    assert!(page(&engine, "my-app-pod-corrected").contains("Welcome to nginx!"));
+    assert!(engine.page("my-app-pod-corrected", 80, 1).contains("Welcome to nginx!"));
 }
 
 #[test]
@@ -45,7 +32,7 @@ fn the_weather_pod_shows_the_weather_through_port_forward() {
     let engine = Engine::with(&["--mirror", &format!("docker.io={}", registry.address), "--max-backoff", "1s"]);
     let up = engine.command("up").arg(example("weather")).output().unwrap();
     assert_ok(&up);
-    let page = page(&engine, "init-container-example");
+    let page = engine.page("init-container-example", 80, 1);
     assert!(page.contains("17 degrees"), "{page}");
 }
 

@@ -1,7 +1,8 @@
 //! An engine for one test, and what the tests ask of it.
 
 use serde_json::{Value, json};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -158,6 +159,26 @@ impl Engine {
         self.kubectl(&["wait", "--for=condition=Ready", "--timeout=60s", &format!("pod/{pod}")]);
     }
 
+    /// What a port of a pod answers to a plain GET, through `kubectl port-forward`, asked so many times.
+    pub(crate) fn page(&self, pod: &str, port: u16, times: usize) -> String {
+        let port = format!(":{port}");
+        let mut forward = self.kubectl_command(&["port-forward", pod, &port]).stdout(Stdio::piped()).spawn().unwrap();
+        // Kept open: kubectl says a line for each connection, and ends when nobody hears it.
+        let mut lines = BufReader::new(forward.stdout.take().unwrap()).lines();
+        let first = lines.next().unwrap().unwrap();
+        let address = first.split_whitespace().nth(2).unwrap();
+        let mut answer = String::new();
+        for _ in 0..times {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+            answer.clear();
+            stream.read_to_string(&mut answer).unwrap();
+        }
+        forward.kill().unwrap();
+        forward.wait().unwrap();
+        answer
+    }
+
     /// What the engine said, for failing tests.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("engine.log")).unwrap_or_default()
@@ -206,15 +227,18 @@ pub(crate) fn pod(name: &str, inits: &[(&str, &str)], mains: &[(&str, &str)]) ->
         json!({"name": name, "image": BUSYBOX, "command": ["/bin/sh", "-c", script],
                "volumeMounts": [{"name": "work", "mountPath": "/work"}]})
     };
-    json!({
+    let mut pod = json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default", "labels": {"app": name}},
         "spec": {
             "terminationGracePeriodSeconds": 1,
-            "initContainers": inits.iter().map(container).collect::<Vec<_>>(),
             "containers": mains.iter().map(container).collect::<Vec<_>>(),
             "volumes": [{"name": "work", "emptyDir": {}}]
         }
-    })
+    });
+    if !inits.is_empty() {
+        pod["spec"]["initContainers"] = inits.iter().map(container).collect();
+    }
+    pod
 }
 
 /// Waits until something holds, looking often; fails the test with its name if it does not.

@@ -2,7 +2,7 @@
 
 use crate::harness::{BUSYBOX, Engine, eventually, pod, text};
 use serde_json::json;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
 #[test]
@@ -169,18 +169,8 @@ fn port_forward_reaches_a_port_in_the_pod() {
         json!({"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1});
     engine.apply(&object);
     engine.ready("web");
-    let mut forward = engine.kubectl_command(&["port-forward", "web", ":8080"]).stdout(Stdio::piped()).spawn().unwrap();
-    let first = BufReader::new(forward.stdout.take().unwrap()).lines().next().unwrap().unwrap();
-    let address = first.split_whitespace().nth(2).unwrap().to_owned();
-    for _ in 0..3 {
-        let mut stream = std::net::TcpStream::connect(&address).unwrap();
-        stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.ends_with("page\n"), "{answer}");
-    }
-    forward.kill().unwrap();
-    forward.wait().unwrap();
+    let answer = engine.page("web", 8080, 3);
+    assert!(answer.ends_with("page\n"), "{answer}");
 }
 
 #[test]

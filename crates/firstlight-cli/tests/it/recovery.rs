@@ -1,6 +1,6 @@
 //! The engine is killed with -9: containers go on, and the next engine takes them over.
 
-use crate::harness::{Engine, eventually, pod};
+use crate::harness::{Engine, eventually, pod, text};
 
 #[test]
 fn containers_go_on_and_finished_inits_do_not_run_again() {
@@ -20,16 +20,14 @@ fn containers_go_on_and_finished_inits_do_not_run_again() {
 #[test]
 fn an_init_that_ends_while_no_engine_runs_keeps_its_true_exit_code() {
     let mut engine = Engine::start();
-    let wait = "while [ ! -e /work/go ]; do sleep 0.02; done; exit 0";
-    let mut object = pod("web", &[("first", "sleep 0.5; exit 42")], &[("main", "true")]);
+    let mut object = pod("web", &[("first", "sleep 4; exit 42")], &[("main", "true")]);
     object["spec"]["restartPolicy"] = serde_json::json!("Never");
-    let _ = wait;
     engine.apply(&object);
     eventually("the init runs", || {
         !engine.field("pod web", "{.status.initContainerStatuses[0].state.running.startedAt}").is_empty()
     });
     engine.kill();
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    eventually("the init has ended", || !text(&ps()).contains("sleep 4; exit 42"));
     engine.run();
     eventually("the true code is known", || {
         engine.field("pod web", "{.status.initContainerStatuses[0].state.terminated.exitCode}") == "42"
@@ -49,4 +47,10 @@ fn what_was_acknowledged_is_there_after_a_kill() {
     for number in 0..20 {
         assert!(names.lines().any(|line| line == format!("configmap/c{number}")), "c{number} is lost:\n{names}");
     }
+}
+
+/// Every process's command line.
+fn ps() -> Vec<u8> {
+    let processes = std::fs::read_dir("/proc").unwrap();
+    processes.filter_map(|entry| std::fs::read(entry.unwrap().path().join("cmdline")).ok()).flatten().collect()
 }
