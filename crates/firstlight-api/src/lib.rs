@@ -31,6 +31,7 @@ pub mod fields;
 pub mod honoured;
 pub mod object;
 pub mod patch;
+pub mod powers;
 pub mod print;
 pub mod quantity;
 pub mod schema;

@@ -10,6 +10,7 @@ use crate::router;
 use crate::streams::Streams;
 use bytes::Bytes;
 use firstlight_api::object::{Key, resources};
+use firstlight_api::powers::Powers;
 use firstlight_api::schema::Kind;
 use firstlight_api::status_error::StatusError;
 use firstlight_api::{admit, defaults};
@@ -46,6 +47,8 @@ pub struct Config {
     pub console: Arc<dyn Console>,
     /// The one node: pods that name none are bound to it.
     pub node: String,
+    /// Which powers over the host manifests may ask for.
+    pub powers: Powers,
     /// Where the time comes from.
     pub clock: Clock,
     /// On this, watches, sessions and followed logs end.
@@ -60,6 +63,7 @@ pub struct Api {
     pub(crate) store: Store,
     pub(crate) streams: Streams,
     pub(crate) node: Arc<str>,
+    pub(crate) powers: Powers,
     pub(crate) clock: Clock,
     pub(crate) stop: CancellationToken,
     pub(crate) pages: Arc<Pages>,
@@ -76,10 +80,10 @@ impl Api {
     /// An API over what `config` names.
     #[must_use]
     pub fn new(config: Config) -> Api {
-        let Config { store, console, node, clock, stop } = config;
+        let Config { store, console, node, powers, clock, stop } = config;
         let streams = Streams::new(console, stop.clone());
         let watches = Arc::new(Semaphore::new(WATCHES));
-        Api { store, streams, node: node.into(), clock, stop, pages: Arc::default(), watches }
+        Api { store, streams, node: node.into(), powers, clock, stop, pages: Arc::default(), watches }
     }
 
     /// Makes the namespaces that every cluster has, if they are not there: before the first client comes.

@@ -12,7 +12,7 @@ use crate::router::Ask;
 use firstlight_api::object::{Resource, at, resources, text};
 use firstlight_api::schema::Kind;
 use firstlight_api::status_error::{FieldError, MODIFIED, StatusError};
-use firstlight_api::{admit, defaults, fields, validate};
+use firstlight_api::{admit, defaults, fields, powers, validate};
 use firstlight_store::{Expect, Object, Refused};
 use serde_json::Value;
 use std::sync::Arc;
@@ -111,6 +111,10 @@ fn next(ask: &Ask<'_>, part: Part, old: &Object, sent: Value) -> Result<Value, S
         Part::Status => at(&next, &["metadata"]) != at(&old.value, &["metadata"]),
     };
     let mut problems = if checked { validate::update(stored_kind(ask), &old.value, &next) } else { Vec::new() };
+    // An object from when a power was on stays what it is; only asking anew is refused.
+    if checked && powers::refused(stored_kind(ask), &old.value, ask.api.powers).is_empty() {
+        problems.extend(powers::refused(stored_kind(ask), &next, ask.api.powers));
+    }
     problems.extend(late_finalizers(&old.value, &next));
     if problems.is_empty() { Ok(next) } else { Err(StatusError::invalid(kind, ask.target.name(), problems)) }
 }

@@ -6,11 +6,12 @@ use crate::lifecycle;
 use crate::place::Place;
 use anyhow::{Context, Result};
 use firstlight_api::object::resources;
+use firstlight_api::powers::Powers;
 use firstlight_dns::{Dns, DnsConfig};
 use firstlight_node::{Channels, Node, NodeConfig};
 use firstlight_pod::Millis;
 use firstlight_runtime::network::Bridge;
-use firstlight_runtime::{Ends, Network, Recovered, Runtime};
+use firstlight_runtime::{Allow, Ends, Network, Recovered, Runtime};
 use firstlight_server::api::{Api, Config as ApiConfig};
 use firstlight_server::caller::{Caller, MASTERS};
 use firstlight_server::identity::{self, Identity};
@@ -77,6 +78,7 @@ impl Firstlight {
             store: store.clone(),
             console: Arc::new(RuntimeConsole::new(runtime)),
             node: node_name.clone(),
+            powers: powers(settings.allow),
             clock: Arc::new(Timestamp::now),
             stop: stop.clone(),
         });
@@ -145,6 +147,12 @@ impl Firstlight {
 /// A client of the API inside this process.
 fn client(api: &Api, user: &str) -> kube::Client {
     kube::Client::new(api.local_service(Caller::new(user, [MASTERS])), "default")
+}
+
+/// What manifests may ask for is what the runtime does.
+fn powers(allow: Allow) -> Powers {
+    let Allow { host_path, privileged, host_image } = allow;
+    Powers { host_path, privileged, host_image }
 }
 
 fn door(identity: &Identity) -> ListenerConfig {

@@ -12,7 +12,7 @@ use crate::router::Ask;
 use crate::{ids, metadata};
 use firstlight_api::object::text;
 use firstlight_api::status_error::StatusError;
-use firstlight_api::{admit, defaults, fields, validate};
+use firstlight_api::{admit, defaults, fields, powers, validate};
 use firstlight_store::{Expect, Refused, Write};
 use http::{Response, StatusCode};
 use serde_json::Value;
@@ -42,7 +42,8 @@ pub(crate) async fn create_object(
             metadata::of(&mut object).insert("name".to_owned(), ids::name(&prefix).into());
         }
         let name = text(&object, &["metadata", "name"]).to_owned();
-        let problems = validate::create(stored_kind(ask), &object);
+        let mut problems = validate::create(stored_kind(ask), &object);
+        problems.extend(powers::refused(stored_kind(ask), &object, ask.api.powers));
         if !problems.is_empty() {
             return Err(StatusError::invalid(ask.target.kind, &name, problems).into());
         }

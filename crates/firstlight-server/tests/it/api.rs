@@ -49,6 +49,7 @@ impl Cluster {
             store: store.clone(),
             console: Arc::new(NoConsole),
             node: "here".to_owned(),
+            powers: firstlight_api::powers::Powers::default(),
             clock: Arc::new(move || *clock.lock().expect("a clock")),
             stop: stop.clone(),
         });
