@@ -79,10 +79,15 @@ impl Run {
     /// Until every goal is ready, or a pod has failed for good.
     async fn wait(&mut self, show: &mut Show) -> Outcome {
         let mut changes = self.watch_all();
-        while !self.all_ready() {
+        // What is there already is seen as well, so that the summary names every pod.
+        let mut unlisted = changes.len();
+        while unlisted > 0 || !self.all_ready() {
             let Some((kind, event)) = changes.try_next().await? else {
                 return Err(Failure::new(Exit::Failed, "the API ended the watch"));
             };
+            if matches!(event, Event::InitDone) {
+                unlisted = unlisted.saturating_sub(1);
+            }
             for line in self.take(&kind, event) {
                 show.line(&line);
                 if let What::Failed(why) = &line.what {

@@ -86,6 +86,12 @@ impl Runtime {
         Ok((Runtime { asks, machine }, Ends { actions, events }, recovered))
     }
 
+    /// Waits until everything that was asked for has been done, after the sender of actions is gone: what is torn down
+    /// later than it is told must still be torn down before the engine ends.
+    pub async fn ended(&self) {
+        self.asks.closed().await;
+    }
+
     /// What is known of a pod's containers now, and from now on.
     pub(crate) async fn view(&self, uid: &str) -> Option<watch::Receiver<View>> {
         let (reply, answer) = oneshot::channel();
@@ -161,6 +167,9 @@ impl Dispatcher {
                 },
             }
         }
+        // Pods that are being forgotten are forgotten to the end; the others go on without us.
+        self.pods.clear();
+        while self.tasks.join_next().await.is_some() {}
     }
 
     async fn order(&mut self, pod: PodId, what: Do) {

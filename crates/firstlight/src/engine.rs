@@ -29,6 +29,9 @@ use tokio_util::sync::CancellationToken;
 /// The longest crash back-off, and what it may be lowered to (BKF-1, BKF-9).
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
+/// How long the engine's end waits for pods to be torn down.
+const TEAR_DOWN_LIMIT: Duration = Duration::from_secs(5);
+
 /// The port of DNS.
 const DNS_PORT: u16 = 53;
 
@@ -37,6 +40,7 @@ pub struct Firstlight {
     store: Store,
     api: Api,
     node: Node,
+    runtime: Runtime,
     address: SocketAddr,
     place: Place,
     network: Network,
@@ -76,7 +80,7 @@ impl Firstlight {
         let stop = CancellationToken::new();
         let api = Api::new(ApiConfig {
             store: store.clone(),
-            console: Arc::new(RuntimeConsole::new(runtime)),
+            console: Arc::new(RuntimeConsole::new(runtime.clone())),
             node: node_name.clone(),
             powers: powers(settings.allow),
             clock: Arc::new(Timestamp::now),
@@ -108,7 +112,7 @@ impl Firstlight {
         tasks.spawn(said("workloads", firstlight_workloads::run(client(&api, "firstlight-workloads"), stop.clone())));
         let url = format!("https://{address}");
         identity::write_kubeconfig(&settings.kubeconfig, &identity::kubeconfig(&identity, &url))?;
-        Ok(Firstlight { store, api, node, address, place, network, stop, tasks })
+        Ok(Firstlight { store, api, node, runtime, address, place, network, stop, tasks })
     }
 
     /// The API's URL.
@@ -132,10 +136,13 @@ impl Firstlight {
     /// Stops serving and deciding, in order. Pods go on, unless there are none: then the network is taken down too.
     pub async fn stop(self) {
         let pods = self.pods();
-        let Firstlight { store: _, api: _, node, address: _, place, network, stop, mut tasks } = self;
+        let Firstlight { store: _, api: _, node, runtime, address: _, place, network, stop, mut tasks } = self;
         stop.cancel();
         node.stop().await;
         while tasks.join_next().await.is_some() {}
+        if tokio::time::timeout(TEAR_DOWN_LIMIT, runtime.ended()).await.is_err() {
+            tracing::warn!("the runtime has not finished tearing down; the next engine does");
+        }
         if pods == 0 {
             // Another engine start makes both again; what cannot be removed now is removed then.
             let _ = Bridge::down(&network);
