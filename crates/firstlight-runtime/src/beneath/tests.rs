@@ -1,3 +1,5 @@
+//! What leads out of a directory, what does not, and removal of trees that resist.
+
 use super::*;
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,3 +1,5 @@
+//! Which entry of a pull secret fits which host, and that nothing of it is printed.
+
 use super::*;
 
 fn ring(auths: &str) -> Keyring {

@@ -1,3 +1,5 @@
+//! Pulls are shared while they run, and stop when nobody waits.
+
 use super::*;
 use firstlight_pod::event::ImageFailure;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! Which documents are taken, and by which name the others are refused.
+
 use super::*;
 use serde_json::{Value, json};
 

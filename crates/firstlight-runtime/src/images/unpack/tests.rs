@@ -1,3 +1,5 @@
+//! An archive without end has an end.
+
 use super::*;
 use std::fs::File;
 

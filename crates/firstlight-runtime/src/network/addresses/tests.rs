@@ -1,3 +1,5 @@
+//! Who holds which address, and when it is free again.
+
 use super::*;
 
 fn full() -> Addresses {

@@ -1,3 +1,5 @@
+//! The texts of `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf`, byte for byte.
+
 use super::*;
 
 const DNS: Ipv4Addr = Ipv4Addr::new(10, 88, 0, 1);

@@ -1,3 +1,5 @@
+//! Names and hardware addresses that follow from the pod.
+
 use super::*;
 
 #[test]

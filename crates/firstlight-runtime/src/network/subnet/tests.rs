@@ -1,3 +1,5 @@
+//! Which subnets touch each other, and which is chosen.
+
 use super::*;
 
 fn prefix(text: &str) -> Prefix {

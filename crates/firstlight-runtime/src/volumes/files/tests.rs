@@ -1,3 +1,5 @@
+//! File volumes: layout, swap, and what may have been planted in them.
+
 use super::*;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};

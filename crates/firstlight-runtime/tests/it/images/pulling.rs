@@ -388,3 +388,43 @@ async fn a_pull_that_nobody_waits_for_stops_and_leaves_nothing() {
     }
     assert_eq!(here.pull(&name).await.unwrap().id, image.id());
 }
+
+/// The port of the registry of the next test's child, which trusts it by its environment.
+const TLS_CHILD: &str = "FIRSTLIGHT_TEST_PULLS_BY_TLS_FROM";
+
+#[tokio::test]
+async fn a_registry_with_tls_must_prove_who_it_is() {
+    let here = |port: &str| {
+        let mirrors = [("registry.invalid".to_owned(), vec![format!("https://127.0.0.1:{port}")])].into();
+        Here::with(Registries { mirrors, plain_http: Vec::new() })
+    };
+    if let Ok(port) = std::env::var(TLS_CHILD) {
+        here(&port).pull("registry.invalid/app").await.unwrap();
+        return;
+    }
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
+    let chain = vec![certified.cert.der().clone()];
+    let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
+    let images = vec![("app", app())];
+    let registry = Scripted::with_tls(config, move |asked| serve_images(&images, asked));
+    let (_, port) = registry.address.split_once(':').unwrap();
+
+    let stranger = here(port);
+    let message = stranger.refused("registry.invalid/app").await;
+    assert!(message.contains("certificate"), "{message}");
+    assert!(registry.asked().is_empty(), "nothing is said to a registry that is not known");
+
+    let trusted = stranger.tmp.path().join("trusted.pem");
+    std::fs::write(&trusted, certified.cert.pem()).unwrap();
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "images::pulling::a_registry_with_tls_must_prove_who_it_is"])
+        .env(TLS_CHILD, port)
+        .env("SSL_CERT_FILE", &trusted)
+        .env_remove("SSL_CERT_DIR")
+        .output()
+        .unwrap();
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
+    assert_eq!(registry.count("/blobs/"), 2);
+}

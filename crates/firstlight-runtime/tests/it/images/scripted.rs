@@ -1,7 +1,7 @@
 //! A registry on loopback that does what a test tells it to, however wrong, and remembers what it was asked.
 
 use crate::images::artifact::{Artifact, digest};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -62,6 +62,21 @@ pub(crate) struct Scripted {
 
 impl Scripted {
     pub(crate) fn new(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Scripted {
+        Scripted::start(None, script)
+    }
+
+    /// The same, behind TLS.
+    pub(crate) fn with_tls(
+        tls: rustls::ServerConfig,
+        script: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+    ) -> Scripted {
+        Scripted::start(Some(Arc::new(tls)), script)
+    }
+
+    fn start(
+        tls: Option<Arc<rustls::ServerConfig>>,
+        script: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+    ) -> Scripted {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (log, stopping) = (Arc::default(), Arc::new(AtomicBool::new(false)));
@@ -73,7 +88,14 @@ impl Scripted {
                         return;
                     }
                     let (log, script): (Arc<Mutex<Vec<Asked>>>, Arc<Script>) = (Arc::clone(&log), script.clone());
-                    thread::spawn(move || serve(&stream.unwrap(), &log, &*script));
+                    let (stream, tls) = (stream.unwrap(), tls.clone());
+                    thread::spawn(move || match tls {
+                        None => serve(stream, &log, &*script),
+                        Some(tls) => {
+                            let tls = rustls::ServerConnection::new(tls).unwrap();
+                            serve(rustls::StreamOwned::new(tls, stream), &log, &*script);
+                        }
+                    });
                 }
             }
         });
@@ -127,11 +149,11 @@ pub(crate) fn serve_images(images: &[(&'static str, Artifact)], asked: &Asked) -
     Answer::new(404, r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#)
 }
 
-fn serve(stream: &TcpStream, log: &Mutex<Vec<Asked>>, script: &Script) {
-    let mut reader = BufReader::new(stream);
-    while let Some(asked) = read(&mut reader) {
+fn serve(stream: impl Read + Write, log: &Mutex<Vec<Asked>>, script: &Script) {
+    let mut stream = BufReader::new(stream);
+    while let Some(asked) = read(&mut stream) {
         log.lock().unwrap().push(asked.clone());
-        if write(stream, &asked, script(&asked)).is_none() {
+        if write(stream.get_mut(), &asked, script(&asked)).is_none() {
             return;
         }
     }
@@ -157,7 +179,7 @@ fn read(reader: &mut impl BufRead) -> Option<Asked> {
 }
 
 /// `None` if the connection is over.
-fn write(mut stream: &TcpStream, asked: &Asked, answer: Answer) -> Option<()> {
+fn write(stream: &mut impl Write, asked: &Asked, answer: Answer) -> Option<()> {
     let Answer { status, headers, body, breaks_after } = answer;
     let mut head = format!("HTTP/1.1 {status} X\r\n");
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length")) {
@@ -172,9 +194,6 @@ fn write(mut stream: &TcpStream, asked: &Asked, answer: Answer) -> Option<()> {
     }
     let sent = &body[..breaks_after.unwrap_or(body.len())];
     stream.write_all(sent).ok()?;
-    if breaks_after.is_some() {
-        stream.shutdown(std::net::Shutdown::Both).ok();
-        return None;
-    }
-    Some(())
+    stream.flush().ok()?;
+    breaks_after.is_none().then_some(())
 }

@@ -1,3 +1,5 @@
+//! Decompression bombs are stopped, real layers are not.
+
 use super::*;
 
 fn bounded(packed: u64) -> Bounded<io::Repeat> {

@@ -1,3 +1,5 @@
+//! What an image may say about running it.
+
 use super::*;
 use serde_json::{Value, json};
 

@@ -1,3 +1,5 @@
+//! How registries write their challenges.
+
 use super::*;
 
 #[test]

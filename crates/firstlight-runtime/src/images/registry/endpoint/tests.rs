@@ -1,3 +1,5 @@
+//! Where TLS is the rule, and which addresses are this machine.
+
 use super::*;
 
 fn origin(text: &str) -> Result<String, String> {

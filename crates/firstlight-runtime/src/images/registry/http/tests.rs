@@ -1,3 +1,5 @@
+//! Where a redirect may lead, and what of a URL is shown.
+
 use super::*;
 
 fn redirect(from: &str, to: &str) -> Result<(), String> {
