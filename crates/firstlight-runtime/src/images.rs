@@ -43,7 +43,11 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::Semaphore;
 
+/// Pulls at the same time. The kubelet makes one at a time by default (IMG-11), so that one slow registry holds up all;
+/// without any bound a few hundred would use up the threads that unpack.
+const PULLS_AT_ONCE: usize = 8;
 /// The registry name of images that never leave this machine.
 const LOCAL: &str = "localhost";
 
@@ -60,6 +64,7 @@ struct Inner {
     catalog: Catalog,
     builtin: Builtin,
     registry: Registry,
+    turn: Semaphore,
 }
 
 /// An image that is here, ready to be mounted.
@@ -141,7 +146,8 @@ impl Store {
         rustls::crypto::ring::default_provider().install_default().ok();
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let (layers, catalog) = (Layers::open(dir)?, Catalog::open(dir)?);
-        let inner = Inner { layers, catalog, builtin, registry: Registry::new(registries)? };
+        let (registry, turn) = (Registry::new(registries)?, Semaphore::new(PULLS_AT_ONCE));
+        let inner = Inner { layers, catalog, builtin, registry, turn };
         Ok(Store { inner: Arc::new(inner), flights: Arc::default() })
     }
 
@@ -181,7 +187,7 @@ impl Store {
     #[must_use]
     pub fn local(&self, reference: &str) -> Option<Image> {
         let parsed = Reference::parse(reference).ok()?;
-        let Inner { layers, catalog, builtin, registry: _ } = &*self.inner;
+        let Inner { layers, catalog, builtin, registry: _, turn: _ } = &*self.inner;
         match builtin.find(layers, &parsed) {
             Some(made) => made.ok(),
             None => catalog.find(layers, &parsed).ok().flatten().map(|(_, image)| image),
@@ -261,7 +267,9 @@ impl Store {
 
 async fn pull_timed(inner: Arc<Inner>, reference: Reference, keyring: Keyring) -> Result<Image, String> {
     let began = Instant::now();
+    let turn = inner.turn.acquire().await.expect("the semaphore is never closed");
     let (image, size) = pull::pull(&inner, &reference, &keyring).await?;
+    drop(turn);
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     // Nobody waits for the disk; a mark on each layer says so until it has them.
     tokio::task::spawn_blocking(move || {

@@ -87,6 +87,28 @@ impl Bridge {
         netlink.delete(link.index)
     }
 
+    /// Plugs the host ends of live pods back in, after somebody removed the bridge or took them off it (fault row 44).
+    /// Those that are plugged in already are left alone.
+    ///
+    /// # Errors
+    /// `NotFound` with the first name that is gone: that pod's network cannot be repaired from outside. The others are
+    /// plugged in all the same.
+    pub fn rejoin(&self, names: &[String]) -> io::Result<()> {
+        let mut netlink = Netlink::open()?;
+        let mut gone = None;
+        for name in names {
+            match netlink.link(name)? {
+                Some(link) if link.master == Some(self.index) && link.is_up => {}
+                Some(link) => enslave(&mut netlink, link.index, self.index)?,
+                None => gone = gone.or(Some(name)),
+            }
+        }
+        match gone {
+            None => Ok(()),
+            Some(name) => Err(io::Error::new(io::ErrorKind::NotFound, format!("interface {name} is gone"))),
+        }
+    }
+
     /// Names of the bridge's ports: the host ends of the pods that are attached. Compared with the names that live
     /// sandboxes would have ([`super::interface_name`]), it shows leftovers.
     ///
@@ -159,6 +181,15 @@ pub(super) fn set_up(netlink: &mut Netlink, index: u32) -> io::Result<()> {
     message.header.index = index;
     message.header.flags = LinkFlags::Up;
     message.header.change_mask = LinkFlags::Up;
+    netlink.change(RouteNetlinkMessage::SetLink(message), 0)
+}
+
+fn enslave(netlink: &mut Netlink, index: u32, bridge: u32) -> io::Result<()> {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    message.header.flags = LinkFlags::Up;
+    message.header.change_mask = LinkFlags::Up;
+    message.attributes.push(LinkAttribute::Controller(bridge));
     netlink.change(RouteNetlinkMessage::SetLink(message), 0)
 }
 

@@ -184,6 +184,32 @@ fn fault_44_what_an_outsider_broke_is_repaired() {
 }
 
 #[test]
+fn fault_44_pods_are_plugged_back_into_a_bridge_that_was_removed() {
+    on_an_empty_host(|| {
+        Bridge::up(&network()).unwrap();
+        thread::scope(|scope| {
+            let (attached, is_attached) = std::sync::mpsc::channel();
+            let pod = scope.spawn(move || {
+                in_pod("pod", 2, move || {
+                    let listener = TcpListener::bind((address(2), 80)).unwrap();
+                    attached.send(()).unwrap();
+                    answer_one(&listener);
+                });
+            });
+            is_attached.recv().unwrap();
+            ip("link del fltest0");
+            let bridge = Bridge::up(&network()).unwrap();
+            let names = [interface_name("gone", 0), interface_name("pod", 0)];
+            let error = bridge.rejoin(&names).unwrap_err();
+            assert_eq!(error.to_string(), format!("interface {} is gone", names[0]));
+            bridge.rejoin(&names[1..]).unwrap();
+            assert_eq!(greet(address(2), 80), format!("hello {}", address(1)));
+            pod.join().unwrap();
+        });
+    });
+}
+
+#[test]
 fn a_bridge_or_subnet_of_somebody_else_is_left_alone() {
     on_an_empty_host(|| {
         ip("link add fltest0 type veth peer name peer");

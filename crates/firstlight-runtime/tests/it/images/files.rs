@@ -1,8 +1,9 @@
 //! Images from files.
 
-use super::Here;
 use super::artifact::{Artifact, INDEX, Layer, digest};
 use super::tarball::Tar;
+use super::{Allow, Here, Registries, Store};
+use rustix::mount::{MountFlags, UnmountFlags};
 use serde_json::json;
 use std::fs;
 use std::io::Write;
@@ -89,15 +90,18 @@ fn an_image_without_layers_has_an_empty_root() {
 #[test]
 fn what_is_no_image_or_a_damaged_one_is_refused_and_leaves_nothing() {
     let image = Artifact::with_file("x", "1");
-    let mut damaged = image.clone();
-    damaged.layers[0].packed[20] ^= 1;
     let here = Here::new();
     let layout = here.tmp.path().join("layout");
     image.write_layout(&layout);
     let blob = layout.join("blobs").join(digest(&image.layers[0].packed).replace(':', "/"));
-    fs::write(&blob, &damaged.layers[0].packed).unwrap();
-    assert!(here.store.import("localhost/app", &layout).is_err());
-    here.assert_empty();
+    // In the content, and in gzip's header, which says nothing about the content.
+    for at in [20, 4] {
+        let mut damaged = image.layers[0].packed.clone();
+        damaged[at] ^= 1;
+        fs::write(&blob, &damaged).unwrap();
+        assert!(here.store.import("localhost/app", &layout).is_err(), "byte {at}");
+        here.assert_empty();
+    }
     fs::remove_file(&blob).unwrap();
     assert!(here.store.import("localhost/app", &layout).unwrap_err().to_string().contains("is missing in it"));
 
@@ -131,4 +135,21 @@ fn a_layouts_links_do_not_lead_out_of_it() {
     fs::rename(layout.join("index.json"), &outside).unwrap();
     std::os::unix::fs::symlink("../index.json", layout.join("index.json")).unwrap();
     assert!(here.store.import("localhost/app", &layout).is_err());
+}
+
+#[test]
+fn fault_12_a_full_disk_leaves_no_part_of_a_layer() {
+    let here = Here::new();
+    let file = write(&here, &Artifact::with_file("big", &"x".repeat(4 << 20)).layout_tar());
+    let images = here.tmp.path().join("small");
+    fs::create_dir(&images).unwrap();
+    rustix::mount::mount("tmpfs", &images, "tmpfs", MountFlags::empty(), c"size=2m").unwrap();
+    let store = Store::open(&images, &Registries::default(), Allow::default(), None).unwrap();
+    let full = store.import("localhost/app", &file).unwrap_err().to_string();
+    let left = fs::read_dir(images.join("layers")).unwrap().count() + fs::read_dir(images.join("tmp")).unwrap().count();
+    rustix::mount::mount_remount(&images, MountFlags::empty(), c"size=20m").unwrap();
+    let freed = store.import("localhost/app", &file).map(|image| image.layers.len());
+    rustix::mount::unmount(&images, UnmountFlags::DETACH).unwrap();
+    assert!(full.contains("entry \"big\": No space left on device"), "{full}");
+    assert_eq!((left, freed), (1, Ok(1)), "only the lock is left, and it works again when there is room");
 }

@@ -154,9 +154,16 @@ fn hostile(canary: &Path) -> Vec<(&'static str, Tar, &'static str)> {
         ("a part too long", new().gnu_long(b'L', "x".repeat(256)).file("x", ""), "more than 255"),
         ("a path too long", new().gnu_long(b'L', "x/".repeat(3000)).file("x", ""), "more than 4096"),
         ("a path too deep", new().gnu_long(b'L', "x/".repeat(300)).dir("x"), "more than 255"),
-        ("a checksum that is wrong", new().raw([b'x'; 512]), "checksum"),
+        ("a checksum that is off by one", off_by_one(), "checksum"),
+        ("a checksum that is none", new().raw([b'x'; 512]), "checksum"),
         ("an end inside a header", new().file("x", "x").raw([b'x'; 100]), "checksum"),
     ]
+}
+
+fn off_by_one() -> Tar {
+    let mut block = Header::new("x", b'0').block();
+    block[0] = b'y';
+    Tar::new().raw(block)
 }
 
 #[test]
