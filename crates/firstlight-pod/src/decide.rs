@@ -68,3 +68,6 @@ fn live(turn: &mut Turn<'_>) {
     }
     ahead::create(turn);
 }
+
+#[cfg(test)]
+mod tests;

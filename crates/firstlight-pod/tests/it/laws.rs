@@ -25,6 +25,8 @@ pub(crate) struct Watch {
     /// When this engine began, and the deletion it knows.
     began: Now,
     deletion: Option<(Now, Millis)>,
+    /// What was asked to be created ahead in this sandbox.
+    ahead: BTreeSet<Instance>,
     stopped: BTreeMap<Instance, Now>,
     killed: BTreeSet<Instance>,
 }
@@ -34,6 +36,7 @@ impl Watch {
         self.began = now;
         // What the old engine had asked to start may start yet; the new one cannot know.
         self.starting.clear();
+        self.ahead.clear();
         self.under_way.clear();
         self.stopped.clear();
         self.killed.clear();
@@ -44,6 +47,7 @@ impl Watch {
             Event::SandboxReady { attempt, .. } => {
                 self.sandbox = Some(*attempt);
                 self.created.clear();
+                self.ahead.clear();
                 self.done.clear();
                 self.begun.clear();
                 self.under_way.retain(|what| !matches!(what, Do::CreateSandbox { .. }));
@@ -151,7 +155,9 @@ impl Watch {
         assert!(!self.under_way.contains(what), "asked again while under way: {what:?}");
         match what {
             Do::Start { instance } => self.starts(spec, instance),
-            Do::Create { instance, sandbox, .. } => {
+            Do::Create { instance, sandbox, ahead, .. } => {
+                let first = !*ahead || self.ahead.insert(instance.clone());
+                assert!(first, "{instance:?} is asked for ahead of its turn again");
                 assert!(!self.deleted, "{instance:?} is created for a pod that is being deleted");
                 assert_eq!(Some(*sandbox), self.sandbox, "{instance:?} is created in a sandbox that is not there");
             }
@@ -236,7 +242,7 @@ impl Watch {
         }
     }
 
-    pub(crate) fn said(&mut self, spec: &Spec, before: &Status, after: &Status) {
+    pub(crate) fn said(&mut self, spec: &Spec, before: &Status, after: &Status, now: Now) {
         if before.phase.is_terminal() {
             assert_eq!(before.phase, after.phase, "a final phase changed");
         }
@@ -255,9 +261,8 @@ impl Watch {
             );
         }
         for (before, after) in pairs(before, after) {
-            if before.holds == after.holds {
-                assert_eq!(before.since, after.since, "{} did not change but its time did (CON-7)", after.kind);
-            }
+            let since = if before.holds == after.holds { before.since } else { now };
+            assert_eq!(since, after.since, "the time of {} moves when it changes, and only then (CON-7)", after.kind);
         }
         if holds(after, "Ready") {
             assert!(after.mains.iter().all(|main: &ContainerStatus| main.ready), "Ready, but a main is not");

@@ -7,8 +7,8 @@
 //! ```text
 //! pod restart=OnFailure grace=30s deadline=60s cap=300s gate=www
 //! init a pull=Always            once, sidecar, main: `init`, `sidecar`, `main`
-//! sidecar s startup=1s/3        probe period and failure threshold: startup, liveness, readiness
-//! main m poststart prestop restart=Never env=KEY:configmap/c/k subpath=v/$(KEY)
+//! sidecar s startup=1s/3/5s     period, failure threshold, own grace: startup, liveness, readiness
+//! main m poststart=http prestop restart=Never env=KEY:configmap/c/k subpath=v/$(KEY)
 //! volume v empty | configmap/c | secret/s
 //! ```
 //!
@@ -26,7 +26,7 @@ use crate::world::{Turned, World};
 use firstlight_pod::event::{Event, Exit, Hook, ImageFailure, ProbeKind, StartFailure};
 use firstlight_pod::spec::{Container, Spec};
 use firstlight_pod::spec::{
-    EnvValue, EnvVar, Handler, Init, Mount, Projection, PullPolicy, RestartPolicy, SourceRef, Volume, VolumeKind,
+    EnvValue, EnvVar, Handler, Init, Mount, Probe, Projection, PullPolicy, RestartPolicy, SourceRef, Volume, VolumeKind,
 };
 use firstlight_pod::status::Condition;
 use firstlight_pod::{Millis, Now};
@@ -148,15 +148,26 @@ fn describe(spec: &mut Spec, words: &[&str]) {
 
 fn container(words: &[&str]) -> Container {
     let mut container = pods::container(words[1]);
-    let hook = || Some(Handler::Exec(vec!["hook".to_owned()]));
+    let hook = |how: &str| match how {
+        "http" => Some(Handler::Http {
+            host: String::new(),
+            port: 80,
+            path: "/".to_owned(),
+            https: false,
+            headers: Vec::new(),
+        }),
+        _ => Some(Handler::Exec(vec!["hook".to_owned()])),
+    };
     let probe = |value: &str| {
-        let (period, failures) = value.split_once('/').unwrap();
-        Some(pods::probe(length(period), failures.parse().unwrap()))
+        let mut parts = value.split('/');
+        let (period, failures) = (parts.next().unwrap(), parts.next().unwrap());
+        let grace = parts.next().map(length);
+        Some(Probe { grace, ..pods::probe(length(period), failures.parse().unwrap()) })
     };
     for word in &words[2..] {
         match word.split_once('=').unwrap_or((word, "")) {
-            ("poststart", _) => container.post_start = hook(),
-            ("prestop", _) => container.pre_stop = hook(),
+            ("poststart", how) => container.post_start = hook(how),
+            ("prestop", how) => container.pre_stop = hook(how),
             ("startup", value) => container.startup = probe(value),
             ("liveness", value) => container.liveness = probe(value),
             ("readiness", value) => container.readiness = probe(value),

@@ -5,7 +5,7 @@ use crate::laws;
 use firstlight_pod::action::{Do, Signal};
 use firstlight_pod::event::{Exit, Hook, ImageFailure, Instance, ProbeKind, StartFailure};
 use firstlight_pod::report::{Report, of_event, of_wait};
-use firstlight_pod::spec::SourceRef;
+use firstlight_pod::spec::{Handler, SourceRef};
 use firstlight_pod::{Event, Millis, Now, Plan, Seen, Spec, Status, Wait, decide};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -228,7 +228,7 @@ impl World {
                 self.perform(&action.what);
             }
             if plan.status != self.api {
-                self.laws.said(&self.spec, &self.api, &plan.status);
+                self.laws.said(&self.spec, &self.api, &plan.status, self.now);
                 let said = Event::Said { status: Box::new(plan.status.clone()), at: self.now };
                 reports.extend(of_event(&self.spec, &self.seen, &said));
                 self.seen.fold(&said);
@@ -262,7 +262,11 @@ impl World {
     fn remember(&mut self, event: &Event) {
         match event {
             Event::SandboxReady { .. } => self.journal = vec![event.clone()],
-            Event::Created { .. } | Event::Exited { .. } | Event::HookDone { .. } | Event::SandboxGone { .. } => {
+            Event::Created { .. } | Event::Exited { .. } | Event::SandboxGone { .. } => {
+                self.journal.push(event.clone());
+            }
+            // The sandbox's own process knows of the commands it ran, and of no hook over the network.
+            Event::HookDone { instance, hook, .. } if self.runs_command(instance, *hook) => {
                 self.journal.push(event.clone());
             }
             Event::Started { instance, at } => {
@@ -279,6 +283,15 @@ impl World {
         if let Event::Exited { instance, .. } = event {
             self.processes.remove(&instance.container);
         }
+    }
+
+    fn runs_command(&self, instance: &Instance, hook: Hook) -> bool {
+        let container = self.spec.container(&instance.container);
+        let handler = container.and_then(|container| match hook {
+            Hook::PostStart => container.post_start.as_ref(),
+            Hook::PreStop => container.pre_stop.as_ref(),
+        });
+        matches!(handler, Some(Handler::Exec(_)))
     }
 
     fn exit_of(&self, instance: &Instance, started_at: Now, finished_at: Now, code: i32) -> Exit {

@@ -1,4 +1,7 @@
 use super::*;
+use crate::event::Event;
+use crate::spec::{Identity, PodId, ResourceRef, RestartPolicy, Rules};
+use crate::time::Now;
 
 #[test]
 fn labels_are_written_as_go_quotes_them() {
@@ -15,4 +18,92 @@ fn vol_4_unknown_keys_are_named_in_kubernetes_words() {
     let secret = SourceRef::Secret("s".to_owned());
     assert_eq!(no_such_key(&map, "k"), "configmap references non-existent config key: k");
     assert_eq!(no_such_key(&secret, "k"), "references non-existent secret key: k");
+}
+
+fn map(name: &str) -> SourceRef {
+    SourceRef::ConfigMap(name.to_owned())
+}
+
+fn from(source: SourceRef, items: &[(&str, &str, Option<u32>)], optional: bool) -> Projection {
+    let items = items.iter().map(|(key, path, mode)| ((*key).to_owned(), (*path).to_owned(), *mode)).collect();
+    Projection::Source { source, items, optional }
+}
+
+/// The files of a volume made of these: path, mode, content. ConfigMap `c` has `k=v` and `l=w`, `gone` does not exist.
+fn files(projections: Vec<Projection>) -> Result<Vec<(String, u32, String)>, String> {
+    let kind = VolumeKind::Files { projections, default_mode: 0o644, memory: false };
+    let spec = Spec {
+        id: PodId { namespace: "ns".to_owned(), name: "p".to_owned(), uid: "u".to_owned() },
+        generation: 1,
+        labels: BTreeMap::from([("app".to_owned(), "web".to_owned())]),
+        annotations: BTreeMap::new(),
+        node: "node1".to_owned(),
+        service_account: "sa".to_owned(),
+        identity: Identity::default(),
+        restart: RestartPolicy::Always,
+        grace: Millis::secs(30),
+        deadline: None,
+        inits: Vec::new(),
+        mains: Vec::new(),
+        volumes: vec![Volume { name: "v".to_owned(), kind }],
+        readiness_gates: Vec::new(),
+        pull_secrets: Vec::new(),
+        fs_group: None,
+        sysctls: BTreeMap::new(),
+        rules: Rules::default(),
+    };
+    let mut seen = Seen::default();
+    let data = BTreeMap::from([("k".to_owned(), b"v".to_vec()), ("l".to_owned(), b"w".to_vec())]);
+    seen.fold(&Event::Said { status: Box::default(), at: Now(1) });
+    seen.fold(&Event::Source { source: map("c"), content: Some(data) });
+    seen.fold(&Event::Source { source: map("gone"), content: None });
+    match setups(&spec, &seen) {
+        Ok(volumes) => Ok(volumes
+            .into_iter()
+            .flat_map(|volume| match volume.content {
+                VolumeContent::Files { files, .. } => files,
+                VolumeContent::Empty { .. } | VolumeContent::Host { .. } => Vec::new(),
+            })
+            .map(|file| (file.path, file.mode, String::from_utf8(file.data).expect("text")))
+            .collect()),
+        Err(Missing::Untold(source)) => Err(format!("untold {source}")),
+        Err(Missing::Wrong { volume, message }) => Err(format!("{volume}: {message}")),
+    }
+}
+
+fn file(path: &str, mode: u32, text: &str) -> (String, u32, String) {
+    (path.to_owned(), mode, text.to_owned())
+}
+
+#[test]
+fn vol_3_and_4_items_choose_keys_paths_and_modes() {
+    assert_eq!(files(vec![from(map("c"), &[], false)]), Ok(vec![file("k", 0o644, "v"), file("l", 0o644, "w")]));
+    assert_eq!(files(vec![from(map("c"), &[("k", "sub/x", Some(0o400))], false)]), Ok(vec![file("sub/x", 0o400, "v")]));
+    let missing = files(vec![from(map("c"), &[("z", "z", None)], false)]);
+    assert_eq!(missing, Err("v: configmap references non-existent config key: z".to_owned()));
+    assert_eq!(files(vec![from(map("c"), &[("z", "z", None)], true)]), Ok(Vec::new()));
+}
+
+#[test]
+fn vol_5_what_is_optional_may_be_missing_and_nothing_else() {
+    assert_eq!(files(vec![from(map("gone"), &[], true)]), Ok(Vec::new()));
+    assert_eq!(files(vec![from(map("gone"), &[], false)]), Err("v: configmap \"gone\" not found".to_owned()));
+    assert_eq!(files(vec![from(map("untold"), &[], true)]), Err("untold configmap untold".to_owned()));
+}
+
+#[test]
+fn later_projections_win_and_the_pods_own_fields_are_files_too() {
+    let field = |path: &str, field| Projection::Field { path: path.to_owned(), field, mode: None };
+    let resource = ResourceRef { container: "m".to_owned(), resource: "limits.cpu".to_owned(), divisor_micro: 1_000 };
+    let all = vec![
+        from(map("c"), &[], false),
+        field("k", FieldRef::Name),
+        field("labels", FieldRef::Labels),
+        Projection::Resource { path: "cpu".to_owned(), resource, mode: None },
+    ];
+    assert_eq!(files(all.clone()), Err("v: container \"m\" not found".to_owned()));
+    assert_eq!(
+        files(all[..3].to_vec()),
+        Ok(vec![file("k", 0o644, "p"), file("l", 0o644, "w"), file("labels", 0o644, "app=\"web\"")])
+    );
 }
