@@ -31,6 +31,7 @@ pub(crate) struct Api {
 #[derive(Default)]
 struct State {
     objects: BTreeMap<Place, Value>,
+    unseen: BTreeMap<Place, Value>,
     /// Resource, kind of event, object; its index is the version it made, less one.
     history: Vec<(String, &'static str, Value)>,
     requests: Vec<String>,
@@ -69,7 +70,9 @@ impl Api {
     }
 
     pub(crate) fn get(&self, plural: &str, namespace: &str, name: &str) -> Option<Value> {
-        self.state().objects.get(&(plural.to_owned(), namespace.to_owned(), name.to_owned())).cloned()
+        let place = (plural.to_owned(), namespace.to_owned(), name.to_owned());
+        let state = self.state();
+        state.objects.get(&place).or_else(|| state.unseen.get(&place)).cloned()
     }
 
     pub(crate) fn list(&self, plural: &str) -> Vec<Value> {
@@ -90,6 +93,13 @@ impl Api {
         };
         let waited = tokio::time::timeout(PATIENCE, wait).await;
         waited.unwrap_or_else(|_| panic!("never: {what}\n{}", self.state().requests.join("\n")))
+    }
+
+    /// Stores an object that no list or watch tells of: one whose news is still on its way.
+    pub(crate) fn store_unseen(&self, plural: &str, object: Value) {
+        let metadata = object.object("metadata").clone();
+        let place = (plural.to_owned(), metadata.text("namespace").to_owned(), metadata.text("name").to_owned());
+        self.state().unseen.insert(place, object);
     }
 
     /// Stores an object, as a create or a write by somebody else.
