@@ -39,7 +39,7 @@ fn pod(spec: &Value, path: &str, powers: Powers, refused: &mut Vec<FieldError>) 
     for (index, volume) in spec.list("volumes").iter().enumerate() {
         if !powers.host_path && volume.get("hostPath").is_some() {
             let field = format!("{path}.volumes[{index}].hostPath");
-            refused.push(FieldError::forbidden(&field, "off by default; start the engine with --allow-host-path"));
+            refused.push(FieldError::forbidden(field, "off by default; start the engine with --allow-host-path"));
         }
     }
     for list in ["initContainers", "containers"] {
@@ -47,11 +47,11 @@ fn pod(spec: &Value, path: &str, powers: Powers, refused: &mut Vec<FieldError>) 
             let field = |name: &str| format!("{path}.{list}[{index}].{name}");
             if !powers.privileged && container.object("securityContext").get("privileged") == Some(&Value::Bool(true)) {
                 let field = field("securityContext.privileged");
-                refused.push(FieldError::forbidden(&field, "off by default; start the engine with --allow-privileged"));
+                refused.push(FieldError::forbidden(field, "off by default; start the engine with --allow-privileged"));
             }
             if !powers.host_image && container.text("image").split(':').next() == Some(HOST_IMAGE) {
                 let detail = "this machine's own files, off by default; start the engine with --allow-host-image";
-                refused.push(FieldError::forbidden(&field("image"), detail));
+                refused.push(FieldError::forbidden(field("image"), detail));
             }
         }
     }
@@ -76,7 +76,11 @@ mod tests {
     fn s14_each_power_is_refused_where_it_is_asked_for_until_it_is_on() {
         assert_eq!(
             complaints(Powers::default()),
-            ["spec.volumes[1].hostPath", "spec.initContainers[0].image", "spec.containers[0].securityContext.privileged"]
+            [
+                "spec.volumes[1].hostPath",
+                "spec.initContainers[0].image",
+                "spec.containers[0].securityContext.privileged"
+            ]
         );
         assert!(complaints(Powers { host_path: true, privileged: true, host_image: true }).is_empty());
     }

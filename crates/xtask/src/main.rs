@@ -1,5 +1,13 @@
 //! `cargo xtask`.
 
-fn main() -> anyhow::Result<()> {
-    xtask::run()
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match xtask::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

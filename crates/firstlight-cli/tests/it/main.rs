@@ -2,6 +2,8 @@
 //!
 //! Each test starts an engine of its own on a directory of its own, and `down` must leave nothing behind.
 
+#![expect(clippy::unwrap_used, reason = "a panic in a test is its failure, with the place and the cause")]
+
 mod bad_input;
 mod examples;
 mod harness;
