@@ -3,6 +3,7 @@
 
 mod apply;
 mod codec;
+mod examples;
 mod golden;
 mod patch;
 mod print;

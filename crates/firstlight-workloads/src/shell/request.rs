@@ -157,7 +157,7 @@ async fn send(client: &Client, method: Method, path: &str, body: Option<&Value>)
 fn lenient(answer: Result<Value, kube::Error>) -> Result<Option<Value>, kube::Error> {
     match answer {
         Ok(value) => Ok(Some(value)),
-        Err(kube::Error::Api(status)) if matches!(status.code, 404) => Ok(None),
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(None),
         Err(kube::Error::Api(status)) if leaving(&status) => Ok(None),
         Err(error) => Err(error),
     }
