@@ -8,6 +8,7 @@
 //!   scratch/              emptyDir
 //!   cache/                emptyDir in memory: a tmpfs is mounted here
 //!   config/               configMap, secret, downwardAPI, projected (layout: files.rs; in memory if asked)
+//!   config.files          says that config/ is one of those: mounted read-only
 //!   logs -> /var/log      hostPath
 //! ```
 //!
@@ -42,8 +43,6 @@ pub struct VolumeError {
 
 /// Where the volume of this name is: the source of its bind mount when no `subPath` is asked. A `hostPath` is a link
 /// of ours to the host's path, which mounting follows.
-///
-/// Mount [`VolumeContent::Files`] read-only whatever the mount asks, as the kubelet does.
 #[must_use]
 pub fn path(pod_dir: &Path, name: &str) -> PathBuf {
     pod_dir.join("volumes").join(name)
@@ -79,6 +78,13 @@ pub fn prepare(
         outcome.map_err(failed)?;
     }
     Ok(())
+}
+
+/// Whether this volume is to be mounted read-only whatever the mount asks: the kubelet does so with
+/// [`VolumeContent::Files`], whose files the next change would undo.
+#[must_use]
+pub fn is_read_only(pod_dir: &Path, name: &str) -> bool {
+    is_name(name) && pod_dir.join("volumes").join(files::mark(name)).exists()
 }
 
 /// Opens the volume's root (`O_PATH`), whatever its kind: what [`open_sub_path`] starts from.

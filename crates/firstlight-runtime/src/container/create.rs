@@ -197,7 +197,8 @@ fn binds(order: &Order, places: &Places, root: &DetachedRoot) -> anyhow::Result<
         let destination = root.destination(&mount.path, kind)?;
         // The pod's own file gives way to a volume mounted in its place, as in the kubelet.
         binds.retain(|b| b.destination != destination);
-        binds.push(Bind { source, destination, read_only: mount.read_only });
+        let read_only = mount.read_only || volumes::is_read_only(&places.pod_dir, &mount.volume);
+        binds.push(Bind { source, destination, read_only });
     }
     Ok(binds)
 }
@@ -234,7 +235,7 @@ fn make_cwd(order: &Order, places: &Places, root: &DetachedRoot) -> anyhow::Resu
     }
     let inside = order.mounts.iter().filter(|m| cwd.starts_with(&m.path)).max_by_key(|m| m.path.len());
     match inside {
-        Some(mount) if mount.read_only => Ok(()),
+        Some(mount) if mount.read_only || volumes::is_read_only(&places.pod_dir, &mount.volume) => Ok(()),
         Some(mount) => {
             let path = Path::new(&mount.sub_path).join(cwd.strip_prefix(&mount.path)?);
             if path.as_os_str().is_empty() {

@@ -46,8 +46,15 @@ pub(super) fn prepare(
 ) -> Result<(), String> {
     let wanted = check(files)?;
     let failed = |e: io::Error| format!("cannot write its files: {e}");
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(all, mark(name), flags, Mode::RUSR).map_err(|e| failed(e.into()))?;
     let volume = root(all, name, memory).map_err(failed)?;
     bring(volume.as_fd(), &wanted, fs_group).map_err(failed)
+}
+
+/// What stands beside a volume of files. No volume can have this name: none has a dot in it.
+pub(super) fn mark(name: &str) -> String {
+    format!("{name}.files")
 }
 
 /// The wanted files, if their paths can live together in one volume.

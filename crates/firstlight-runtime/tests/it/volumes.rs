@@ -131,6 +131,17 @@ fn vol_3_files_in_memory_are_on_a_tmpfs_and_change_there() {
 }
 
 #[test]
+fn volumes_of_files_are_read_only_and_no_others() {
+    let pod = Pod::new();
+    for (content, read_only) in [(files(false, "x"), true), (files(true, "x"), true), (empty(false, None), false)] {
+        let pod = Pod::new();
+        pod.prepare(content).unwrap();
+        assert_eq!(volumes::is_read_only(&pod.dir(), "vol"), read_only);
+    }
+    assert!(!volumes::is_read_only(&pod.dir(), "vol") && !volumes::is_read_only(&pod.dir(), "../x"));
+}
+
+#[test]
 fn vol_6_a_reader_who_holds_the_old_file_keeps_it_and_a_new_reader_gets_the_new_one() {
     let pod = Pod::new();
     pod.prepare(files(false, "one")).unwrap();
