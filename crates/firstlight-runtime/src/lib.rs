@@ -25,7 +25,7 @@ mod shim;
 mod sys;
 mod wire;
 
-pub use runtime::Runtime;
+pub use runtime::{Runtime, dismantle};
 
 use firstlight_pod::{Do, Event, PodId};
 use std::path::PathBuf;

@@ -165,6 +165,18 @@ pub(crate) async fn bury(machine: &Arc<Machine>, pod: &PodId, attempt: u32, told
 }
 
 fn bury_now(machine: &Machine, pod: &PodId, attempt: u32, told: usize) -> Vec<Event> {
+    let records = end(machine, pod, attempt);
+    let mut events: Vec<Event> = records.iter().skip(told).filter_map(|record| record.event(attempt)).collect();
+    let gone = records.iter().any(|record| matches!(record, Record::Gone { .. }));
+    if !gone {
+        events.extend(unseen_ends(&records));
+        events.push(Event::SandboxGone { attempt, at: Now(now()) });
+    }
+    events
+}
+
+/// Kills a sandbox's shim and whatever runs in it, and answers with its journal, complete now.
+pub(crate) fn end(machine: &Machine, pod: &PodId, attempt: u32) -> Vec<Record> {
     let dir = machine.layout.sandbox(&pod.uid, attempt);
     let found = journal::read(&dir).unwrap_or(Found { records: Vec::new(), writer: None });
     found.writer.into_iter().for_each(kill);
@@ -176,14 +188,7 @@ fn bury_now(machine: &Machine, pod: &PodId, attempt: u32, told: usize) -> Vec<Ev
         }
     }
     // A shim that was killed just now may have written more meanwhile.
-    let records = journal::read(&dir).map_or(found.records, |found| found.records);
-    let mut events: Vec<Event> = records.iter().skip(told).filter_map(|record| record.event(attempt)).collect();
-    let gone = records.iter().any(|record| matches!(record, Record::Gone { .. }));
-    if !gone {
-        events.extend(unseen_ends(&records));
-        events.push(Event::SandboxGone { attempt, at: Now(now()) });
-    }
-    events
+    journal::read(&dir).map_or(found.records, |found| found.records)
 }
 
 /// The ends nobody saw: of every container that was started, or may have been.

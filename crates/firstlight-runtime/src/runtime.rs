@@ -32,12 +32,18 @@ use std::fs::{self, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 /// Actions and events on their way: enough for every container of a hundred pods to have one, so that a burst does
 /// not make the two sides wait for each other.
 const QUEUE: usize = 1024;
+
+/// How long the lock of an engine that was killed may outlive it: a process it was about to spawn holds it too, until
+/// it has become a shim.
+const LINGER: Duration = Duration::from_millis(300);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The engine's half of the runtime. Cheap to clone. It ends when the sender of actions and all clones are gone;
 /// containers live on.
@@ -100,6 +106,29 @@ impl Runtime {
     }
 }
 
+/// Takes down everything an engine with this configuration left on the machine: sandboxes with their containers, pods
+/// with their volumes and logs, the bridge, the control groups, the volatile directory. Images and what else is in the
+/// data directory stay. Blocking.
+///
+/// # Errors
+/// If an engine runs with it: its pods are deleted through it first.
+pub fn dismantle(config: Config) -> anyhow::Result<()> {
+    let (machine, found) = prepare(config)?;
+    for Survivor { pod, sandbox, old } in found {
+        for attempt in old.into_iter().chain(sandbox) {
+            recover::end(&machine, &pod, attempt);
+            ending::sandbox(&machine, &pod, attempt, None);
+        }
+        ending::pod(&machine, &pod);
+    }
+    Bridge::down(&machine.network)?;
+    machine.cgroups.remove(&machine.cgroup);
+    match fs::remove_dir_all(&machine.layout.run) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Everything of the start that blocks.
 fn prepare(config: Config) -> anyhow::Result<(Machine, Vec<Survivor>)> {
     for dir in [&config.data, &config.run, &config.images] {
@@ -121,13 +150,17 @@ fn private_directory(dir: &Path) -> std::io::Result<()> {
 fn lock(data: &Path) -> anyhow::Result<File> {
     let path = data.join("runtime.lock");
     let file = File::options().create(true).truncate(false).write(true).open(&path)?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-        anyhow::anyhow!(
-            "another engine uses {}; stop it, or give this one a data directory of its own (it holds {})",
-            data.display(),
-            path.display()
-        )
-    })?;
+    let until = Instant::now() + LINGER;
+    while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if Instant::now() > until {
+            anyhow::bail!(
+                "another engine uses {}; stop it, or give this one a data directory of its own (it holds {})",
+                data.display(),
+                path.display()
+            );
+        }
+        std::thread::sleep(PAUSE);
+    }
     Ok(file)
 }
 

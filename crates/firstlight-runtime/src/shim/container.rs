@@ -13,7 +13,7 @@ use crate::clock::now;
 use crate::container::cgroup::Cgroups;
 use crate::container::confine::Identity;
 use crate::container::create::{self, Places, Report};
-use crate::sys::fork::{Child, fork};
+use crate::sys::fork::{Alone, Child, fork};
 use crate::sys::{fds, signal};
 use crate::wire::{Inbox, Order};
 use anyhow::Context;
@@ -132,7 +132,12 @@ impl Container {
     ///
     /// # Errors
     /// If directories, descriptors or the process cannot be had.
-    pub(crate) fn create(order: Box<Order>, places: Places, cgroups: &Cgroups) -> anyhow::Result<Container> {
+    pub(crate) fn create(
+        alone: Alone,
+        order: Box<Order>,
+        places: Places,
+        cgroups: &Cgroups,
+    ) -> anyhow::Result<Container> {
         make_directories(&places).context("making the container's directories")?;
         let log = Log::open(&order.log_dir, order.instance.attempt).context("opening the log")?;
         let (streams, theirs) = Streams::make(&order).context("making pipes")?;
@@ -140,7 +145,7 @@ impl Container {
         fcntl_setfl(&gate, OFlags::NONBLOCK)?;
         let (report, their_report) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         fcntl_setfl(&report, OFlags::NONBLOCK)?;
-        let child = fork(|| {
+        let child = fork(alone, || {
             let mut keep = vec![their_gate.as_fd(), their_report.as_fd()];
             if let create::Streams::Pipes { stdin, stdout, stderr } = &theirs {
                 keep.extend([stdin.as_fd(), stdout.as_fd(), stderr.as_fd()]);
@@ -249,18 +254,15 @@ impl Init {
 
     /// Reads the gate.
     pub(crate) fn passed(&mut self) -> Passed {
-        let Some(gate) = &self.gate else { return Passed::Through };
         let mut chunk = [0; 512];
-        loop {
+        while let Some(gate) = &self.gate {
             match rustix::io::read(gate, &mut chunk) {
-                Ok(0) => break,
-                Ok(n) => self.refusal.push_str(&String::from_utf8_lossy(&chunk[..n])),
+                Ok(n) if n > 0 => self.refusal.push_str(&String::from_utf8_lossy(&chunk[..n])),
                 Err(Errno::INTR) => {}
                 Err(Errno::WOULDBLOCK) => return Passed::NotYet,
-                Err(_) => break,
+                Ok(_) | Err(_) => self.gate = None,
             }
         }
-        self.gate = None;
         if self.refusal.is_empty() { Passed::Through } else { Passed::Refused }
     }
 

@@ -113,7 +113,7 @@ impl Shim {
             return;
         }
         let places = self.places(&instance);
-        match Container::create(order, places, &self.cgroups) {
+        match Container::create(self.alone, order, places, &self.cgroups) {
             Ok(container) => drop(self.containers.insert(instance, container)),
             Err(error) => self.start_failed(instance, StartFailure::Create, format!("{error:#}")),
         }

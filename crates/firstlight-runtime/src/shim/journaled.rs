@@ -37,7 +37,10 @@ impl Facts {
 
     /// Something is about to be done. False if that cannot be written now: then it must not be done.
     pub(crate) fn intend(&mut self, record: Record) -> bool {
-        self.waiting.is_empty() && self.journal.add(record).is_ok()
+        let written = self.waiting.is_empty() && self.journal.add(record.clone()).is_ok();
+        // Told too, so that an engine can count what it was told of the journal.
+        self.fresh.extend(written.then_some(record));
+        written
     }
 
     /// Tries what waits, if it is time.

@@ -13,7 +13,7 @@ use crate::container::cgroup::Cgroups;
 use crate::container::confine::{Identity, confine};
 use crate::container::create;
 use crate::sys::exec::Program;
-use crate::sys::fork::{Child, fork, fork_sibling};
+use crate::sys::fork::{Alone, Child, fork, fork_sibling};
 use crate::sys::{fds, signal};
 use crate::wire::{Inbox, Order, Outbox};
 use anyhow::{Context, bail};
@@ -67,8 +67,8 @@ pub(crate) struct Run {
     pub(crate) timed_out: bool,
     /// Whether it must not live on.
     killed: bool,
-    /// Whether the program runs.
-    pub(crate) begun: bool,
+    /// Whether the program was found to run.
+    begun: bool,
 }
 
 /// For whom a process runs.
@@ -126,6 +126,7 @@ impl Run {
     /// # Errors
     /// If descriptors or the process cannot be had, or the command cannot be one.
     pub(crate) fn begin(
+        alone: Alone,
         container: &Container,
         init: &Init,
         cgroups: &Cgroups,
@@ -145,6 +146,7 @@ impl Run {
         let (report, their_report) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         fcntl_setfl(&report, OFlags::NONBLOCK)?;
         let joiner = Joiner {
+            alone,
             order,
             identity: &init.identity,
             target: &init.pidfd,
@@ -155,7 +157,7 @@ impl Run {
             gate: &their_gate,
             report: &their_report,
         };
-        let child = fork(|| joiner.live()).context("forking")?;
+        let child = fork(alone, || joiner.live()).context("forking")?;
         Ok(Run {
             instance: order.instance.clone(),
             purpose,
@@ -180,9 +182,10 @@ impl Run {
     /// # Errors
     /// What the kernel answers, or a report that is none.
     pub(crate) fn listen(&mut self) -> io::Result<()> {
-        let Some(report) = &self.report else { return Ok(()) };
-        if !self.inbox.fill(report)? {
-            self.report = None;
+        match self.report.as_ref().map(|report| self.inbox.fill(report)) {
+            Some(Ok(false)) => self.report = None,
+            Some(Err(error)) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            Some(Ok(true) | Err(_)) | None => {}
         }
         while let Some(report) = self.inbox.take()? {
             match report {
@@ -199,22 +202,20 @@ impl Run {
         Ok(())
     }
 
-    /// Reads the gate; true once it is known whether the program could be executed.
-    pub(crate) fn passed(&mut self) -> bool {
-        let Some(gate) = &self.gate else { return true };
+    /// Reads the gate; true once, when it becomes known that the program runs.
+    pub(crate) fn begins(&mut self) -> bool {
         let mut chunk = [0; 512];
-        loop {
+        while let Some(gate) = &self.gate {
             match rustix::io::read(gate, &mut chunk) {
-                Ok(0) => break,
-                Ok(n) => self.refusal.push_str(&String::from_utf8_lossy(&chunk[..n])),
+                Ok(n) if n > 0 => self.refusal.push_str(&String::from_utf8_lossy(&chunk[..n])),
                 Err(Errno::INTR) => {}
                 Err(Errno::WOULDBLOCK) => return false,
-                Err(_) => break,
+                Ok(_) | Err(_) => self.gate = None,
             }
         }
-        self.gate = None;
-        self.begun = self.refusal.is_empty();
-        true
+        let begins = !self.begun && self.process.is_some() && self.refusal.is_empty();
+        self.begun |= begins;
+        begins
     }
 
     /// Why the program could not be executed; empty if it could.
@@ -291,6 +292,7 @@ impl Descriptors {
 
 /// What the joining process works with.
 struct Joiner<'a> {
+    alone: Alone,
     order: &'a Order,
     identity: &'a Identity,
     target: &'a OwnedFd,
@@ -329,7 +331,7 @@ impl Joiner<'_> {
         // The other namespaces are the pod's, where this process is already.
         let own = ThreadNameSpaceType::MOUNT | ThreadNameSpaceType::PROCESS_ID | ThreadNameSpaceType::CONTROL_GROUP;
         move_into_thread_name_spaces(self.target.as_fd(), own).context("joining the container's namespaces")?;
-        let pid = fork_sibling(|| {
+        let pid = fork_sibling(self.alone, || {
             let error = match self.become_program() {
                 Ok(error) => anyhow::Error::from(error),
                 Err(error) => error,

@@ -17,24 +17,32 @@ impl Shim {
         let not_running = || format!("container {:?} is not running", instance.container);
         let container = self.containers.get(instance).ok_or_else(not_running)?;
         let Life::Running { init, .. } = &container.life else { return Err(not_running()) };
-        let run = Run::begin(container, init, &self.cgroups, purpose, wanted).map_err(|e| format!("{e:#}"))?;
+        let run =
+            Run::begin(self.alone, container, init, &self.cgroups, purpose, wanted).map_err(|e| format!("{e:#}"))?;
         let id = self.fresh_id();
         self.runs.insert(id, run);
         Ok(())
     }
 
-    /// The joiner or the process says something.
-    pub(super) fn run_reports(&mut self, id: u64) {
+    /// The joiner, the process or its gate says something.
+    pub(super) fn run_progresses(&mut self, id: u64) {
         let Some(run) = self.runs.get_mut(&id) else { return };
+        // The terminal was sent before the gate opened.
         if run.listen().is_err() {
             run.report = None;
             run.kill();
+        }
+        if run.begins()
+            && let Purpose::Session(peer) = run.purpose
+        {
+            let terminal = run.terminal.take();
+            self.tell(peer, &Told::Begun, terminal.into_iter().collect());
         }
     }
 
     /// The joiner is done.
     pub(super) fn joiner_ends(&mut self, id: u64) {
-        self.run_reports(id);
+        self.run_progresses(id);
         let Some(run) = self.runs.get_mut(&id) else { return };
         if let Some(joiner) = &run.joiner
             && matches!(waitpid(Some(joiner.pid), WaitOptions::NOHANG), Ok(None))
@@ -43,23 +51,8 @@ impl Shim {
         }
         run.joiner = None;
         if run.process.is_none() {
-            // It went without leaving a process behind; why, its gate says.
-            self.run_gate(id);
+            // It went without leaving a process behind; why, its gate said.
             self.finish_run(id, 126);
-        }
-    }
-
-    /// The gate says whether the program runs.
-    pub(super) fn run_gate(&mut self, id: u64) {
-        // The terminal was sent before the gate opened.
-        self.run_reports(id);
-        let Some(run) = self.runs.get_mut(&id) else { return };
-        if !run.passed() || run.process.is_none() {
-            return;
-        }
-        if let (Purpose::Session(peer), true) = (run.purpose.clone(), run.begun) {
-            let terminal = run.terminal.take();
-            self.tell(peer, &Told::Begun, terminal.into_iter().collect());
         }
     }
 
@@ -84,7 +77,7 @@ impl Shim {
     }
 
     fn run_over(&mut self, id: u64, status: WaitStatus) {
-        self.run_gate(id);
+        self.run_progresses(id);
         self.finish_run(id, exit_code(status));
     }
 

@@ -9,7 +9,7 @@ use super::sandbox::Made;
 use super::streams::Part;
 use crate::clock::now;
 use crate::container::cgroup::Cgroups;
-use crate::sys::fork::Child;
+use crate::sys::fork::{Alone, Child};
 use crate::wire::{Inbox, Record, Sandbox};
 use firstlight_pod::event::Instance;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -25,6 +25,8 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// A running shim.
 #[derive(Debug)]
 pub(crate) struct Shim {
+    /// It may fork.
+    pub(super) alone: Alone,
     /// What the sandbox was made from.
     pub(super) config: Sandbox,
     /// What happened.
@@ -105,6 +107,7 @@ impl Shim {
     pub(crate) fn new(made: Made, engine: OwnedFd, inbox: Inbox) -> anyhow::Result<Shim> {
         let Made { config, journal, listener, cgroups } = made;
         let mut shim = Shim {
+            alone: Alone::check()?,
             config,
             facts: Facts::new(journal),
             listener,
@@ -213,9 +216,8 @@ impl Shim {
                     container.streams.ready(part, &mut container.log);
                 }
             }
-            Source::RunReport(id) => self.run_reports(id),
+            Source::RunReport(id) | Source::RunGate(id) => self.run_progresses(id),
             Source::JoinerEnd(id) => self.joiner_ends(id),
-            Source::RunGate(id) => self.run_gate(id),
             Source::RunEnd(id) => self.run_ends(id),
             Source::RunOutput(id) => {
                 if let Some(run) = self.runs.get_mut(&id) {

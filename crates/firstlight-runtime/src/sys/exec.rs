@@ -41,7 +41,7 @@ impl Program {
 
     /// Becomes the program. Returns only if that failed, with the words container runtimes use.
     pub(crate) fn become_it(&self) -> io::Error {
-        default_sigpipe();
+        default_signals();
         let args = pointers(&self.args);
         let env = pointers(&self.env);
         let mut refused = None;
@@ -88,8 +88,31 @@ fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
     strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
 }
 
-/// Rust programs ignore SIGPIPE, and what is ignored stays ignored across exec: `yes | head` would never end.
-fn default_sigpipe() {
-    // SAFETY: installs the default action, no handler; the process has one thread and is about to exec.
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+/// The kernel's `struct sigaction` (x86-64 and the generic one): handler, flags, restorer, mask.
+#[repr(C)]
+struct Action {
+    handler: usize,
+    flags: usize,
+    restorer: usize,
+    mask: u64,
+}
+
+/// What is ignored stays ignored across exec, and Rust programs ignore SIGPIPE: `yes | head` would never end. The
+/// engine may have been started with others ignored (`nohup`).
+fn default_signals() {
+    let default = Action { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
+    for signal in 1..=64 {
+        // SAFETY: installs the default action, no handler, from a live structure of the kernel's layout; the old one
+        // is not asked for. SIGKILL and SIGSTOP are refused, as they should be. By system call, because the C
+        // library keeps two signals to itself, which can be ignored all the same.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                &raw const default,
+                std::ptr::null_mut::<Action>(),
+                size_of::<u64>(),
+            )
+        };
+    }
 }

@@ -3,6 +3,7 @@
 use rustix::fd::OwnedFd;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::io;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Exit code of a child whose closure panicked, so that it is not mistaken for one of its own.
@@ -17,14 +18,33 @@ pub(crate) struct Child {
     pub(crate) pidfd: OwnedFd,
 }
 
+/// The knowledge that this process has one thread. In a process with more, the child of a fork may find a lock held
+/// for ever by a thread that does not exist in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Alone {
+    /// Not to be sent to a thread.
+    not_send: PhantomData<*const ()>,
+}
+
+impl Alone {
+    /// Looks. Holds from then on, because nothing in the shim makes threads.
+    ///
+    /// # Errors
+    /// If there are more.
+    pub(crate) fn check() -> io::Result<Alone> {
+        match std::fs::read_dir("/proc/self/task")?.count() {
+            1 => Ok(Alone { not_send: PhantomData }),
+            n => Err(io::Error::other(format!("a process with {n} threads must not fork"))),
+        }
+    }
+}
+
 /// Forks; the child runs `run` and exits with what it returns, without unwinding into the parent's code.
 ///
 /// # Errors
-/// If the kernel refuses, or if this process has more than one thread: after a fork in such a process the child
-/// may find a lock held for ever by a thread that does not exist in it.
-pub(crate) fn fork(run: impl FnOnce() -> i32) -> io::Result<Child> {
-    only_thread()?;
-    // SAFETY: the process has one thread (checked above), so every lock and every allocation is in a usable
+/// If the kernel refuses.
+pub(crate) fn fork(_: Alone, run: impl FnOnce() -> i32) -> io::Result<Child> {
+    // SAFETY: the process has one thread (the caller has looked), so every lock and every allocation is in a usable
     // state in the child.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
@@ -38,11 +58,10 @@ pub(crate) fn fork(run: impl FnOnce() -> i32) -> io::Result<Child> {
 ///
 /// # Errors
 /// As [`fork`].
-pub(crate) fn fork_sibling(run: impl FnOnce() -> i32) -> io::Result<i32> {
-    only_thread()?;
+pub(crate) fn fork_sibling(_: Alone, run: impl FnOnce() -> i32) -> io::Result<i32> {
     let flags = libc::CLONE_PARENT | libc::SIGCHLD;
     // SAFETY: without CLONE_VM and with a null stack this is fork: the child continues on a copy of this stack;
-    // the process has one thread (checked above).
+    // the process has one thread (the caller has looked).
     match unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) } {
         -1 => Err(io::Error::last_os_error()),
         0 => leave(run),
@@ -59,11 +78,4 @@ fn leave(run: impl FnOnce() -> i32) -> ! {
 fn child(pid: i32) -> io::Result<Child> {
     let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::other("fork returned no pid"))?;
     Ok(Child { pid, pidfd: pidfd_open(pid, PidfdFlags::empty())? })
-}
-
-fn only_thread() -> io::Result<()> {
-    match std::fs::read_dir("/proc/self/task")?.count() {
-        1 => Ok(()),
-        n => Err(io::Error::other(format!("a process with {n} threads must not fork"))),
-    }
 }
