@@ -131,9 +131,7 @@ struct Order {
 /// The verb.
 pub async fn run(args: Args, given: &Given) -> Outcome {
     let source = Source::parse(&args.source).map_err(|why| Failure::usage(format!("source {why}")))?;
-    if let Some(secret) = source.url().and_then(|url| url.authorization.as_ref()) {
-        given.log.secrets.learn(secret);
-    }
+    source.url().map_or_else(Vec::new, Url::secrets).iter().for_each(|secret| given.log.secrets.learn(secret));
     let headers = headers(&args.header, given)?;
     if given.shared.explain {
         return Ok(Done::new(explanation(&args, &source)));

@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::exit::Code;
@@ -45,7 +45,7 @@ pub fn replace(command: &[OsString]) -> Failure {
     cannot_start(program, &Command::new(program).args(arguments).exec())
 }
 
-/// Starts a command that dies with us.
+/// Starts a command that dies with us, in a process group of its own.
 pub fn start(command: &[OsString], stdout: Stdio) -> Result<Child, Failure> {
     let us = std::env::current_exe().map_err(|error| Failure::io("finding this program", error))?;
     Command::new(&us)
@@ -54,6 +54,7 @@ pub fn start(command: &[OsString], stdout: Stdio) -> Result<Child, Failure> {
         .arg(rustix::process::getpid().as_raw_nonzero().get().to_string())
         .arg("--")
         .args(command)
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(stdout)
         .spawn()
@@ -115,11 +116,7 @@ pub async fn run(
     let mut deadline = deadline.map(tokio::time::Instant::from_std);
     let mut out_of_time = false;
     loop {
-        if let Some(status) = reap(pid) {
-            let by_signal =
-                || Ended::Signal(status.terminating_signal().and_then(|n| u8::try_from(n).ok()).unwrap_or(9));
-            let ended =
-                status.exit_status().and_then(|code| u8::try_from(code).ok()).map_or_else(by_signal, Ended::Code);
+        if let Some(ended) = reap(pid) {
             return Ok(if out_of_time { Ended::OutOfTime } else { ended });
         }
         let time_is_over = async {
@@ -143,12 +140,28 @@ pub async fn run(
     }
 }
 
-/// Takes in everything that has ended; the status of `child` if it is among it.
-fn reap(child: Pid) -> Option<WaitStatus> {
-    while let Ok(Some((pid, status))) = rustix::process::waitpid(None, WaitOptions::NOHANG) {
+/// Takes in everything that has ended; how `child` ended if it is among it.
+///
+/// What a command that failed leaves running would go on writing while the next run cleans up, so the rest of its
+/// process group ends with it. That is done before the child is taken in: until then its id cannot be anybody else's.
+fn reap(child: Pid) -> Option<Ended> {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let looked = rustix::process::waitid(WaitId::Pid(child), look).ok().flatten();
+    if looked.is_some_and(|status| status.exit_status() != Some(0)) {
+        let _gone = rustix::process::kill_process_group(child, Signal::KILL);
+    }
+    while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
         if pid == child {
-            return Some(status);
+            return Some(how(status));
         }
     }
     None
+}
+
+fn how(status: WaitStatus) -> Ended {
+    let small = |number: i32| u8::try_from(number).ok();
+    match status.exit_status().and_then(small) {
+        Some(code) => Ended::Code(code),
+        None => Ended::Signal(status.terminating_signal().and_then(small).unwrap_or(9)),
+    }
 }

@@ -69,6 +69,12 @@ impl Process {
         if in_sight { Owner::Alive } else { Owner::Dead }
     }
 
+    /// Whether this process is gone for certain, whatever still holds its lock.
+    pub fn gone(&self, here: &Process) -> bool {
+        let Process { host: _, boot, pid, start, namespace } = self;
+        *boot == here.boot && *namespace == here.namespace && start_time(*pid) != Some(*start)
+    }
+
     /// One word that no two claims share: a process claims at most once.
     pub fn word(&self) -> String {
         let Process { host, boot, pid, start, namespace } = self;

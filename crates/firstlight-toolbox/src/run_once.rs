@@ -9,6 +9,7 @@
 //!
 //! What to do is decided by `firstlight_bootstrap::marker`; here it is done.
 
+mod inputs;
 mod lock;
 mod outputs;
 mod words;
@@ -26,7 +27,6 @@ use firstlight_bootstrap::marker::{
 
 use crate::exit::Code;
 use crate::failure::Failure;
-use crate::hash::Hasher;
 use crate::launch::{self, Ended};
 use crate::marker::{self, Noted, Process};
 use crate::publish::{self, Staged};
@@ -184,7 +184,7 @@ impl<'a> Work<'a> {
             declared.push(Declared { path, fixed });
         }
         let here = Process::this().map_err(|error| Failure::io("finding out who we are", error))?;
-        let (marker, inputs) = (marker::path(&args.dir, &args.name), inputs(&args.inputs)?);
+        let (marker, inputs) = (marker::path(&args.dir, &args.name), inputs::digest(&args.inputs)?);
         Ok(Work { args, given, marker, inputs, declared, stdout_to, here })
     }
 
@@ -257,11 +257,17 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn say_waiting(&self, said: &mut bool) {
+    /// Says once for whom we wait. Whether that one is dead and only left something running: what is committed may be
+    /// served by what its maker started, what is not committed is only in the way.
+    fn say_waiting(&self, said: &mut bool) -> bool {
+        let noted = marker::read(&self.marker);
+        let dead = noted.owner.as_ref().is_some_and(|owner| owner.gone(&self.here));
+        let unfinished = matches!(noted.marker, Marker::Begun(_) | Marker::Failed(_));
         if !std::mem::replace(said, true) {
-            let owner = words::owner(&marker::read(&self.marker));
-            self.given.log.info().target(&self.args.name).reason("lock").say(format!("waiting for {owner}"));
+            let line = self.given.log.info().target(&self.args.name).reason("lock");
+            line.say(format!("waiting for {}", words::owner(&noted)));
         }
+        dead && unfinished
     }
 
     fn busy(&self, why: &Why) -> Failure {
@@ -379,27 +385,3 @@ impl<'a> Work<'a> {
 
 /// The reason of a failure that leaves the marker to whom it belongs now.
 const FENCED: &str = "fenced";
-
-/// One digest over everything the result depends on, names included: moving a value from one input to another differs.
-fn inputs(declared: &[String]) -> Result<Digest, Failure> {
-    let mut hasher = Hasher::default();
-    for input in declared {
-        let value = match input.split_once(':') {
-            Some(("env", name)) => {
-                let value = std::env::var_os(name);
-                value
-                    .ok_or_else(|| Failure::usage(format!("--inputs {input}: the variable is not set")))?
-                    .into_encoded_bytes()
-            }
-            Some(("text", text)) => text.as_bytes().to_vec(),
-            Some(_) | None => {
-                std::fs::read(input).map_err(|error| Failure::usage(format!("--inputs {input}: {error}")))?
-            }
-        };
-        for part in [input.as_bytes(), &value] {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        }
-    }
-    Ok(hasher.digest())
-}

@@ -82,13 +82,23 @@ const SECRET_KEYS: [&str; 15] = [
     "x-amz-signature",
 ];
 
+fn secret_key(key: &str) -> bool {
+    SECRET_KEYS.contains(&key.to_ascii_lowercase().as_str())
+}
+
 /// A query string with the values of credential-like keys hidden.
 pub fn hide_query(query: &str) -> String {
     let parts = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((key, _)) if SECRET_KEYS.contains(&key.to_ascii_lowercase().as_str()) => format!("{key}={HIDDEN}"),
+        Some((key, _)) if secret_key(key) => format!("{key}={HIDDEN}"),
         Some(_) | None => pair.to_owned(),
     });
     parts.collect::<Vec<_>>().join("&")
+}
+
+/// The values of a query string that are hidden.
+pub fn secret_values(query: &str) -> Vec<&str> {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter(|(key, _)| secret_key(key)).map(|(_, value)| value).collect()
 }
 
 /// Whether a header of this name carries a credential.

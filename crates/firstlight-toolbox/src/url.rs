@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::secret::{Secret, hide_query};
+use crate::secret::{Secret, hide_query, secret_values};
 
 /// A host as it is dialled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +118,24 @@ impl Url {
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
         let authorization = user.map(basic).transpose()?;
         Ok(Url { tls, host, port, path, authorization })
+    }
+
+    /// Everything in it that must not be printed, in every form in which a server may send it back.
+    pub fn secrets(&self) -> Vec<Secret> {
+        let mut all: Vec<Secret> = Vec::new();
+        if let Some(header) = &self.authorization {
+            let encoded = header.expose().trim_start_matches("Basic ");
+            let decoded = STANDARD.decode(encoded).ok().and_then(|pair| String::from_utf8(pair).ok());
+            let password =
+                decoded.as_deref().and_then(|pair| pair.split_once(':')).map(|(_, password)| Secret::new(password));
+            all.push(Secret::new(encoded));
+            all.extend(password);
+        }
+        for value in self.path.split_once('?').map_or_else(Vec::new, |(_, query)| secret_values(query)) {
+            all.extend(percent_decode(value).map(Secret::new));
+            all.push(Secret::new(value));
+        }
+        all
     }
 
     /// The address a `Location` header leads to.

@@ -126,7 +126,7 @@ fn expectations(args: &Args, targets: &[Target]) -> Result<Arc<Expectations>, Fa
 fn net(args: &Args, targets: &[Target], given: &Given) -> Result<Arc<Net>, Failure> {
     for target in targets {
         if let Target::Http { url } = target {
-            url.authorization.iter().for_each(|secret| given.log.secrets.learn(secret));
+            url.secrets().iter().for_each(|secret| given.log.secrets.learn(secret));
         }
     }
     let encrypted = targets.iter().any(|target| matches!(target, Target::Http { url } if url.tls));

@@ -94,7 +94,11 @@ fn read(text: &str) -> Result<Target, String> {
             Ok(Target::File { path: absolute(path)?, at_least: at_least.unwrap_or(0) })
         }
         "fl" => item(short).map(|url| Target::Item { url, shown: text.to_owned() }),
-        other => Err(format!("\"{other}:\" is no scheme we know; there are http https tcp unix dns file fl")),
+        other => {
+            let port = rest.split('/').next().is_some_and(|port| port.parse::<u16>().is_ok());
+            let hint = if port { format!("; did you mean tcp://{text}?") } else { String::new() };
+            Err(format!("\"{text}\": {other} is no scheme we know; there are http https tcp unix dns file fl{hint}"))
+        }
     }
 }
 

@@ -1,6 +1,14 @@
 //! The `fl` binary from outside: real servers, real files, real processes, real kills.
 
+mod contract;
+mod expose;
+mod fetch;
 mod genesis;
+mod kill;
+mod program;
+mod run_once;
+mod server;
+mod wait;
 
 /// The binary under test.
 const FL: &str = env!("CARGO_BIN_EXE_fl");
