@@ -301,7 +301,7 @@ fn absent_local(parsed: &Reference, reference: &str, policy: PullPolicy) -> Unav
         PullPolicy::Always | PullPolicy::IfNotPresent => Unavailable::new(
             ImageFailure::Pull,
             format!(
-                "failed to resolve reference \"{parsed}\": images under {LOCAL}/ never leave this machine, and this one is not here: import it first"
+                "failed to resolve reference \"{parsed}\": images under {LOCAL}/ never leave this machine, and this one is not here; bring it with `firstlight image import`"
             ),
         ),
     }

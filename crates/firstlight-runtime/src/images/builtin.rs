@@ -119,7 +119,7 @@ impl Builtin {
     fn host(&self, reference: &Reference) -> Result<Image, String> {
         if !self.host_allowed {
             return Err(format!(
-                "image {reference} is refused: it shows this machine's own files; allow the host image when starting the engine, or name another image"
+                "image {reference} is refused: it shows this machine's own files; start the engine with --allow-host-image, or name another image"
             ));
         }
         let secrets = SECRETS.iter().map(PathBuf::from).chain(self.own.iter().cloned());

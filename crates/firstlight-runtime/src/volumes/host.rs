@@ -21,7 +21,7 @@ pub(super) fn prepare(
 ) -> Result<(), String> {
     if !allow.host_path {
         return Err(format!(
-            "hostPath {path} is refused: this engine gives pods no path of the host; allow hostPath when starting it, or use an emptyDir"
+            "hostPath {path} is refused: this engine gives pods no path of the host; start it with --allow-host-path, or use an emptyDir"
         ));
     }
     let path = Path::new(path);

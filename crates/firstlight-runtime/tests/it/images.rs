@@ -204,7 +204,7 @@ async fn img_8_what_is_no_reference_is_invalid() {
 async fn localhost_images_never_leave_the_machine() {
     let here = Here::new();
     let message = here.refused("localhost/app").await;
-    assert!(message.contains("never leave this machine") && message.contains("import it first"), "{message}");
+    assert!(message.contains("never leave this machine") && message.contains("firstlight image import"), "{message}");
     let error = here.ensure("localhost/app", PullPolicy::Never).await.unwrap_err();
     assert_eq!(error.failure, ImageFailure::NeverPull);
     let layout = here.tmp.path().join("layout");

@@ -31,7 +31,9 @@ impl Endpoint {
             None | Some("https") => "https",
             Some("http") if may_be_plain => "http",
             Some("http") => {
-                return Err(format!("{authority} is not on loopback: allow plain HTTP for it by name, or use https"));
+                return Err(format!(
+                    "{authority} is not on loopback: allow plain HTTP for it (--plain-http-registry), or use https"
+                ));
             }
             Some(other) => return Err(format!("{text:?}: scheme {other} is not http or https")),
         };
