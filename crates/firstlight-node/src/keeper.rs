@@ -4,15 +4,16 @@
 use crate::clock::Clock;
 use crate::hands::Hands;
 use crate::journal::{Entry, Journal};
+use crate::pod_object::{Deletion, deletion, id, is_held, is_over, without_status};
 use crate::publisher::Publisher;
 use crate::recorder::Recorders;
 use crate::worker::{Letter, Worker};
-use crate::{Channels, NodeConfig, machine};
-use firstlight_api::object::{Key, Resource, at, resources, text};
+use crate::{Channels, NodeConfig, machine, source};
+use firstlight_api::object::{Key, resources, text};
 use firstlight_api::status_error::FieldError;
-use firstlight_api::{settle, source, time, write_status};
+use firstlight_api::{settle, write_status};
 use firstlight_pod::spec::SourceRef;
-use firstlight_pod::{Do, Event, Millis, Now, PodId, Rules, Seen, Spec};
+use firstlight_pod::{Do, Event, Millis, PodId, Rules, Seen, Spec};
 use firstlight_store::{Change, Object, Revision, Store, Watch};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -56,7 +57,7 @@ struct Kept {
     asked: Value,
     /// Readiness gates are conditions that others write, so the status matters too.
     gated: bool,
-    deletion: Option<Event>,
+    deletion: Option<Deletion>,
 }
 
 impl Keeper {
@@ -195,7 +196,7 @@ impl Keeper {
                     let spec = Spec { rules: self.rules.clone(), ..spec };
                     // Sources named anew are told first: nothing is decided about them unseen.
                     let news = spec.sources().into_iter().filter(|source| !kept.sources.contains(source));
-                    letters.extend(news.map(|source| Letter::Event(source_now(&self.store, &id.namespace, &source))));
+                    letters.extend(news.map(|source| Letter::Event(source::now(&self.store, &id.namespace, &source))));
                     kept.sources = spec.sources();
                     letters.push(Letter::Spec(Box::new(spec)));
                 }
@@ -204,8 +205,10 @@ impl Keeper {
         }
         let deletion = deletion(pod);
         if kept.deletion != deletion {
-            kept.deletion.clone_from(&deletion);
-            letters.extend(deletion.map(Letter::Event));
+            kept.deletion = deletion;
+            // The API knows the second; it was asked just now.
+            let at = self.clock.now();
+            letters.extend(deletion.map(|Deletion { grace, .. }| Letter::Event(Event::Deletion { at, grace })));
         }
         if kept.gated {
             letters.push(Letter::Conditions(write_status::read(pod).conditions));
@@ -274,8 +277,9 @@ impl Keeper {
     /// what a predecessor's sandbox has done.
     fn past(&self, id: &PodId, pod: &Value, kept: &Kept, recovered: Vec<Event>) -> Vec<Event> {
         let said = Event::Said { status: Box::new(write_status::read(pod)), at: self.clock.now() };
-        let sources = kept.sources.iter().map(|source| source_now(&self.store, &id.namespace, source));
-        std::iter::once(said).chain(kept.deletion.clone()).chain(sources).chain(recovered).collect()
+        let sources = kept.sources.iter().map(|source| source::now(&self.store, &id.namespace, source));
+        let deletion = kept.deletion.map(|Deletion { at, grace }| Event::Deletion { at, grace });
+        std::iter::once(said).chain(deletion).chain(sources).chain(recovered).collect()
     }
 
     /// A pod that cannot be settled, and hence never ran here, is let go when its deletion is asked for.
@@ -301,8 +305,8 @@ impl Keeper {
 
     /// A ConfigMap or Secret is this now: told to the pods that name it.
     fn source_is(&self, key: &Key, value: Option<&Value>) {
-        let Some(source) = source_ref(key.resource, &key.name) else { return };
-        let content = value.map(source::data);
+        let Some(source) = source::of(key) else { return };
+        let content = value.map(firstlight_api::source::data);
         for (id, kept) in &self.pods {
             if id.namespace == key.namespace && kept.sources.contains(&source) {
                 self.tell(id, Letter::Event(Event::Source { source: source.clone(), content: content.clone() }));
@@ -314,7 +318,7 @@ impl Keeper {
     fn tell_all_sources(&self) {
         for (id, kept) in &self.pods {
             for source in &kept.sources {
-                self.tell(id, Letter::Event(source_now(&self.store, &id.namespace, source)));
+                self.tell(id, Letter::Event(source::now(&self.store, &id.namespace, source)));
             }
         }
     }
@@ -335,7 +339,8 @@ impl Keeper {
                     self.pod_is(&object);
                 }
             }
-            // The pod's own worker is lost, the others go on; its containers do too, until the engine restarts.
+            // The pod's own worker is lost, the others go on, and so do its containers. No other worker takes them on: only
+            // the next engine learns from the runtime what runs.
             Err(error) => {
                 tracing::error!(%error, "a pod's worker has failed; restart the engine to take the pod up again")
             }
@@ -368,63 +373,8 @@ impl Watches {
     }
 }
 
-fn id(pod: &Value) -> PodId {
-    let word = |field: &str| text(pod, &["metadata", field]).to_owned();
-    PodId { namespace: word("namespace"), name: word("name"), uid: word("uid") }
-}
-
-/// The deletion asked for: the API keeps when it ends, which is its grace later than when it was asked.
-fn deletion(pod: &Value) -> Option<Event> {
-    let ends = time::read(text(pod, &["metadata", "deletionTimestamp"]))?;
-    let seconds = at(pod, &["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_u64).unwrap_or(0);
-    let grace = Millis::secs(seconds);
-    Some(Event::Deletion { at: Now(ends.0.saturating_sub(grace.0)), grace })
-}
-
-fn source_now(store: &Store, namespace: &str, source: &SourceRef) -> Event {
-    let (resource, name) = match source {
-        SourceRef::ConfigMap(name) => (resources::CONFIGMAPS, name),
-        SourceRef::Secret(name) => (resources::SECRETS, name),
-    };
-    let object = store.get(&Key::new(resource, namespace, name));
-    Event::Source { source: source.clone(), content: object.map(|object| source::data(&object.value)) }
-}
-
 /// A Pod in the store that another version of this program admitted, or that was put there by hand.
 fn cannot_settle(id: &PodId, refused: &[FieldError]) {
     let why: Vec<String> = refused.iter().map(ToString::to_string).collect();
     tracing::error!(pod = id.name, namespace = id.namespace, why = why.join("; "), "the stored pod cannot be settled");
-}
-
-/// Whether the pod's phase is final: such a pod needs a worker only to be deleted.
-fn is_over(pod: &Value) -> bool {
-    matches!(text(pod, &["status", "phase"]), "Succeeded" | "Failed")
-}
-
-/// Whether a pod that is forgotten stays only because others hold it by finalizers.
-fn is_held(pod: &Value) -> bool {
-    let held = at(pod, &["metadata", "finalizers"]).and_then(Value::as_array).is_some_and(|held| !held.is_empty());
-    held && at(pod, &["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_u64) == Some(0)
-}
-
-fn without_status(pod: &Value) -> Value {
-    let mut pod = pod.clone();
-    if let Some(map) = pod.as_object_mut() {
-        map.remove("status");
-        if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.remove("resourceVersion");
-            metadata.remove("managedFields");
-        }
-    }
-    pod
-}
-
-fn source_ref(resource: Resource, name: &str) -> Option<SourceRef> {
-    if resource == resources::CONFIGMAPS {
-        Some(SourceRef::ConfigMap(name.to_owned()))
-    } else if resource == resources::SECRETS {
-        Some(SourceRef::Secret(name.to_owned()))
-    } else {
-        None
-    }
 }

@@ -13,6 +13,7 @@
 //! | --- | --- |
 //! | [`clock`] | what time is it |
 //! | [`keeper`] | which pods are ours, and who is told what |
+//! | [`pod_object`], [`source`] | what do the objects of the store say to a pod |
 //! | [`worker`] | what happens to one pod now |
 //! | [`hands`] | who performs an action |
 //! | [`reach`] | does an address answer: network probes and hooks |
@@ -27,9 +28,11 @@ mod hands;
 mod journal;
 mod keeper;
 mod machine;
+mod pod_object;
 mod publisher;
 mod reach;
 mod recorder;
+mod source;
 mod worker;
 
 use clock::Clock;
