@@ -59,10 +59,11 @@ fn live(turn: &mut Turn<'_>) {
     if let Some(deadline) = life::deadline_at(turn) {
         turn.look_at(deadline);
     }
+    turn.initialized = turn.spec.inits.is_empty() || init::passed(turn);
     if !volumes::placed(turn) || !sandbox::ready(turn) {
         return;
     }
-    turn.initialized = init::walk(turn);
+    init::walk(turn);
     if turn.initialized {
         main::start(turn);
     }

@@ -83,7 +83,7 @@ impl Seen {
             Event::Pulling { instance, .. } => self.of(&instance.container).transfer_begins(instance.attempt),
             Event::ImageReady { instance, image, image_id, .. } => {
                 self.images.remove(image);
-                self.of(&instance.container).image_ready(instance.attempt, image_id);
+                self.of(&instance.container).image_ready(instance.attempt, image, image_id);
             }
             Event::ImageFailed { instance, image, failure, message, at } => {
                 self.image_failed(image, *failure, message, *at);

@@ -10,13 +10,33 @@
 //! again: a regular init there is done, a sidecar is only kept alive (INI-5, SID-5).
 
 use super::probe;
+use super::restart;
 use super::step::{self, Step};
 use super::turn::{Role, Turn};
 use crate::seen::{HookRun, Live};
 use crate::spec::{Container, Init};
 
-/// Takes the next step of initialization. True if every step is passed.
-pub(crate) fn walk(turn: &mut Turn<'_>) -> bool {
+/// Whether every step is passed in this sandbox.
+pub(crate) fn passed(turn: &Turn<'_>) -> bool {
+    let frontier = frontier(turn);
+    let sandbox = turn.seen.sandbox.attempt();
+    turn.seen.sandbox.is_ready()
+        && turn.spec.inits.iter().enumerate().all(|(index, init)| {
+            let history = turn.history(init.container());
+            match init {
+                Init::Once(_) => {
+                    index < frontier
+                        || history.past_in(sandbox).is_some_and(|past| !restart::init_failed(&past.terminated))
+                }
+                Init::Sidecar(container) => {
+                    index < frontier || history.live().is_some_and(|live| has_started(container, live))
+                }
+            }
+        })
+}
+
+/// Takes the next step of initialization, and keeps alive the sidecars that are passed.
+pub(crate) fn walk(turn: &mut Turn<'_>) {
     let spec = turn.spec;
     let frontier = frontier(turn);
     for (index, init) in spec.inits.iter().enumerate() {
@@ -24,17 +44,16 @@ pub(crate) fn walk(turn: &mut Turn<'_>) -> bool {
             Init::Once(_) if index < frontier => {}
             Init::Once(container) => match step::advance(turn, container, Role::Once) {
                 Step::Over => {}
-                Step::UnderWay | Step::Held | Step::Runs => return false,
+                Step::UnderWay | Step::Held | Step::Runs => return,
             },
             Init::Sidecar(container) => {
                 step::advance(turn, container, Role::Sidecar);
                 if index >= frontier && !started(turn, container) {
-                    return false;
+                    return;
                 }
             }
         }
     }
-    true
 }
 
 /// The index of the last step whose turn came in this sandbox; past the end if a main's did.

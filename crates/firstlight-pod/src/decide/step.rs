@@ -129,7 +129,9 @@ fn comes<'a>(turn: &mut Turn<'a>, container: &'a Container, role: Role, coming: 
             turn.wait(Some(container), "ImagePulling", format!("image \"{}\"", container.image), *since);
             Step::UnderWay
         }
-        Stage::Pulled => create(turn, container, role),
+        Stage::Pulled { image } if *image == container.image => create(turn, container, role),
+        // Another image is wanted by now.
+        Stage::Pulled { .. } => pull(turn, container, role),
         Stage::Creating { since, .. } => {
             turn.wait(Some(container), "ContainerCreating", format!("\"{name}\" to be created"), *since);
             Step::UnderWay

@@ -25,7 +25,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) spec: &'a Spec,
     pub(crate) seen: &'a Seen,
     pub(crate) now: Now,
-    /// Whether every init step is passed in this sandbox.
+    /// Whether there is no init step, or every one is passed in this sandbox.
     pub(crate) initialized: bool,
     actions: Vec<Action>,
     waits: Vec<Wait>,
@@ -40,7 +40,7 @@ impl<'a> Turn<'a> {
             spec,
             seen,
             now,
-            initialized: spec.inits.is_empty(),
+            initialized: false,
             actions: Vec::new(),
             waits: Vec::new(),
             wake: None,

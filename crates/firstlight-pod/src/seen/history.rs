@@ -71,12 +71,29 @@ pub(crate) struct Coming {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stage {
     Idle,
-    Pulling { since: Now, transfer: bool },
-    Pulled,
-    Creating { since: Now, ahead: bool },
-    Created { id: String, ahead: bool },
-    Discarding { since: Now },
-    Starting { since: Now, id: String },
+    Pulling {
+        since: Now,
+        transfer: bool,
+    },
+    /// The image asked for is here.
+    Pulled {
+        image: String,
+    },
+    Creating {
+        since: Now,
+        ahead: bool,
+    },
+    Created {
+        id: String,
+        ahead: bool,
+    },
+    Discarding {
+        since: Now,
+    },
+    Starting {
+        since: Now,
+        id: String,
+    },
 }
 
 /// A try to create a container that failed.
@@ -117,9 +134,11 @@ impl Stage {
     fn id(&self) -> Option<&str> {
         match self {
             Stage::Created { id, .. } | Stage::Starting { id, .. } => Some(id),
-            Stage::Idle | Stage::Pulling { .. } | Stage::Pulled | Stage::Creating { .. } | Stage::Discarding { .. } => {
-                None
-            }
+            Stage::Idle
+            | Stage::Pulling { .. }
+            | Stage::Pulled { .. }
+            | Stage::Creating { .. }
+            | Stage::Discarding { .. } => None,
         }
     }
 }

@@ -272,6 +272,24 @@ impl Watch {
     }
 }
 
+/// KRE-5: what runs is told by the next engine as it was by the one before.
+pub(crate) fn unchanged_by_a_restart(before: &Status, after: &Status) {
+    if before.start_time.is_none() {
+        return;
+    }
+    assert_eq!(before.phase, after.phase, "an engine restart changed the phase");
+    for status in before.inits.iter().chain(&before.mains) {
+        let now = after.inits.iter().chain(&after.mains).find(|now| now.name == status.name).unwrap();
+        assert_eq!(status.restart_count, now.restart_count, "an engine restart changed a count");
+        if matches!(status.state, State::Running { .. }) {
+            assert_eq!(status, now, "an engine restart changed what is told of a running container");
+        }
+    }
+    for (before, after) in pairs(before, after) {
+        assert_eq!((&before.kind, before.holds), (&after.kind, after.holds), "an engine restart changed a condition");
+    }
+}
+
 fn pairs<'a>(
     before: &'a Status,
     after: &'a Status,

@@ -77,6 +77,7 @@ pub(crate) struct World {
     /// What runs: its number and since when.
     pub(crate) processes: BTreeMap<String, (u32, Now)>,
     known_waits: Vec<Wait>,
+    rebooted: bool,
     wake: Option<Now>,
 }
 
@@ -97,6 +98,7 @@ impl World {
             journal: Vec::new(),
             processes: BTreeMap::new(),
             known_waits: Vec::new(),
+            rebooted: false,
             wake: None,
         }
     }
@@ -134,7 +136,12 @@ impl World {
         for event in self.journal.clone() {
             self.seen.fold(&event);
         }
-        self.turns(Vec::new())
+        let before = self.api.clone();
+        let turned = self.turns(Vec::new());
+        if !self.rebooted && self.deletion.is_none() {
+            laws::unchanged_by_a_restart(&before, &turned[0].plan.status);
+        }
+        turned
     }
 
     /// Lets time pass until `until`, with everything that happens meanwhile.
@@ -200,7 +207,10 @@ impl World {
             self.laws.told(&gone);
             self.journal.push(gone);
         }
-        self.begin()
+        self.rebooted = true;
+        let turned = self.begin();
+        self.rebooted = false;
+        turned
     }
 
     fn lose_sandbox(&mut self) -> Option<Event> {
@@ -365,6 +375,8 @@ impl World {
             Do::Signal { instance, signal } => return self.signal(&instance, &signal),
             Do::RemoveSandbox { attempt } => {
                 self.processes.clear();
+                // What an engine that died asked to start does not start any more.
+                self.queue.retain(|_, event| !matches!(event, Event::Started { .. }));
                 Event::SandboxGone { attempt, at }
             }
             Do::Forget => {

@@ -13,12 +13,12 @@ impl History {
         }
     }
 
-    pub(in crate::seen) fn image_ready(&mut self, attempt: u32, image_id: &str) {
+    pub(in crate::seen) fn image_ready(&mut self, attempt: u32, image: &str, image_id: &str) {
         if let Some(coming) = self.coming_mut(attempt)
             && matches!(coming.stage, Stage::Pulling { .. })
         {
             coming.image_id = image_id.to_owned();
-            coming.stage = Stage::Pulled;
+            coming.stage = Stage::Pulled { image: image.to_owned() };
         }
     }
 
@@ -69,7 +69,7 @@ impl History {
                     Stage::Creating { ahead: true, .. } => coming.not_ahead = true,
                     Stage::Idle
                     | Stage::Pulling { .. }
-                    | Stage::Pulled
+                    | Stage::Pulled { .. }
                     | Stage::Creating { .. }
                     | Stage::Created { .. }
                     | Stage::Discarding { .. }

@@ -56,7 +56,7 @@ impl Live {
             Stage::Starting { since, .. } => Some(*since),
             Stage::Idle
             | Stage::Pulling { .. }
-            | Stage::Pulled
+            | Stage::Pulled { .. }
             | Stage::Creating { .. }
             | Stage::Created { .. }
             | Stage::Discarding { .. } => None,
