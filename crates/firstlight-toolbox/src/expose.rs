@@ -11,6 +11,7 @@ mod body;
 mod item;
 mod patience;
 mod private;
+mod relay;
 mod scan;
 mod serve;
 

@@ -25,6 +25,7 @@ mod http;
 mod launch;
 mod log;
 mod marker;
+mod metrics;
 mod miss;
 mod names;
 mod publish;
@@ -130,11 +131,15 @@ async fn run(started: Instant, mut stop: Stop) -> ExitCode {
         settings.iter().for_each(|line| log.info().say(line));
     }
     let place = ending::place(shared.termination_log.as_deref());
+    let figures = metrics::place(shared.metrics_file.as_deref(), &step);
     let given = Given { shared, log: log.clone(), started };
 
     let outcome = perform(verb, &given, &mut stop).await;
     if let Ok(done) = &outcome {
         log.info().elapsed(started.elapsed()).say(&done.message);
+    }
+    if let Some(file) = figures {
+        metrics::write(&file, name, &step, &outcome, started.elapsed(), &log);
     }
     let outcome = become_command(outcome, &mut stop).await;
     if let Some(place) = place {

@@ -20,6 +20,10 @@ use crate::url::{Host, LOOPBACK};
 /// How long one name server may think; the whole try is bounded by its own limit.
 const PER_SERVER: Duration = Duration::from_millis(900);
 
+/// How long a name may take as a whole: shorter than a try, so that silence of the name servers and silence of the
+/// target read differently.
+const PER_NAME: Duration = Duration::from_millis(1200);
+
 /// How long the other address family may take once one has answered (RFC 8305 section 3): some name servers never
 /// answer for a family they do not know.
 const OTHER_FAMILY: Duration = Duration::from_millis(50);
@@ -54,7 +58,10 @@ impl Names {
             Host::Name(_) if host.loopback() => Ok(LOOPBACK.to_vec()),
             Host::Name(name) => {
                 let by_hand = by_hand(&std::fs::read_to_string(HOSTS).unwrap_or_default(), name);
-                if by_hand.is_empty() { self.ask(name).await } else { Ok(by_hand) }
+                if !by_hand.is_empty() {
+                    return Ok(by_hand);
+                }
+                tokio::time::timeout(PER_NAME, self.ask(name)).await.unwrap_or_else(|_| Err(silence(name)))
             }
         }
     }
@@ -111,6 +118,10 @@ fn no_address(name: &str) -> Miss {
     Miss::retry(Kind::NoName, format!("dns: {name} has no address"))
 }
 
+fn silence(name: &str) -> Miss {
+    Miss::retry(Kind::NameServer, format!("dns: no answer for {name} from any name server"))
+}
+
 fn unanswered(error: &NetError) -> bool {
     !matches!(error, NetError::Dns(DnsError::NoRecordsFound(_)))
 }
@@ -122,7 +133,7 @@ fn explain(name: &str, error: &NetError) -> Miss {
             ResponseCode::NoError => no_address(name),
             code => Miss::retry(Kind::NameServer, format!("dns: the name server answers {code} for {name}")),
         },
-        NetError::Timeout => Miss::retry(Kind::NameServer, format!("dns: no answer for {name} from any name server")),
+        NetError::Timeout => silence(name),
         other => Miss::retry(Kind::NameServer, format!("dns: {name}: {other}")),
     }
 }

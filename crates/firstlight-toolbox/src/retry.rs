@@ -75,12 +75,22 @@ pub struct Schedule {
     /// Tries so far.
     pub attempts: u32,
     last: bool,
+    cut_short: bool,
 }
 
 impl Schedule {
     /// Starts now, ends at `deadline` if there is one.
     pub fn new(pace: Pace, started: Instant, deadline: Option<Instant>) -> Schedule {
-        Schedule { pace, started, deadline, delay: pace.first, budget: Bucket::PER_TARGET, attempts: 0, last: false }
+        Schedule {
+            pace,
+            started,
+            deadline,
+            delay: pace.first,
+            budget: Bucket::PER_TARGET,
+            attempts: 0,
+            last: false,
+            cut_short: false,
+        }
     }
 
     /// The first try, or the first after a success.
@@ -119,6 +129,11 @@ impl Schedule {
         Next::Try { at: now, limit: self.pace.attempt.min(left).max(LAST_CHANCE) }
     }
 
+    /// Whether the deadline left the last try less time than tries have: it could not find out much.
+    pub fn cut_short(&self) -> bool {
+        self.cut_short
+    }
+
     fn grow(&mut self, now: Instant) -> Duration {
         let cap = if now.duration_since(self.started) > EARLY { self.pace.late_cap } else { self.pace.cap };
         let delay = self.delay.min(cap);
@@ -139,6 +154,7 @@ impl Schedule {
             Some(deadline) => (at, self.pace.attempt.min(deadline - at).max(LAST_CHANCE)),
             None => (at, self.pace.attempt),
         };
+        self.cut_short = limit < self.pace.attempt;
         self.budget.take(at);
         self.attempts = self.attempts.saturating_add(1);
         Next::Try { at, limit }

@@ -26,6 +26,10 @@ pub struct Shared {
     /// How log lines on stderr look
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "auto")]
     pub log_format: Format,
+    /// Where this step's figures go, in Prometheus' text format [default: $FIRSTLIGHT_DIR/metrics/STEP.prom, if that
+    /// directory exists]
+    #[arg(long, value_name = "PATH")]
+    pub metrics_file: Option<PathBuf>,
     /// Where the termination message goes [default: /dev/termination-log, if present and ours to write]
     #[arg(long, value_name = "PATH")]
     pub termination_log: Option<PathBuf>,

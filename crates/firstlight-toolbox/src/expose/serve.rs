@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,6 +19,7 @@ use super::answer::{self, Asked, Question};
 use super::body::Answer;
 use super::item::State;
 use super::patience::Patient;
+use super::relay;
 use super::scan::Snapshot;
 use crate::failure::Failure;
 
@@ -144,27 +145,9 @@ impl Service {
             let _infallible = writeln!(text, "firstlight_expose_item_published{{item=\"{name}\"}} {published}");
         }
         if let Some(directory) = &self.relayed {
-            relay(directory, &mut text);
+            text.push_str(&relay::figures(directory));
         }
         text
-    }
-}
-
-/// Figures of steps that have ended cannot be scraped from them: they left a file each, which is passed on.
-fn relay(directory: &Path, text: &mut String) {
-    /// Ten series a step are a few KiB.
-    const LARGEST: u64 = 256 << 10;
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    files.sort();
-    for path in files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "prom")) {
-        let small = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() <= LARGEST);
-        if let (true, Ok(found)) = (small, std::fs::read_to_string(path)) {
-            text.push_str(&found);
-            if !found.ends_with('\n') {
-                text.push('\n');
-            }
-        }
     }
 }
 

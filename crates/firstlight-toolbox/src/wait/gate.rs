@@ -6,7 +6,7 @@ use super::target::Target;
 use crate::exit::Code;
 use crate::failure::Failure;
 use crate::log::Log;
-use crate::miss::{Class, Miss};
+use crate::miss::{Class, Kind, Miss};
 use crate::retry::{Next, Schedule};
 
 /// A wait says something about each target this often (so a wait of five minutes is about thirty lines).
@@ -218,6 +218,7 @@ impl Watched {
                 next.filter(|_| !over)
             }
             Err(miss) => {
+                let miss = self.better_known(miss);
                 let fatal = miss.class == Class::Fatal;
                 let next = if once { Next::Over { at: now } } else { self.schedule.after(now, miss.class, luck) };
                 let over = fatal || matches!(next, Next::Over { .. });
@@ -227,6 +228,16 @@ impl Watched {
                     Next::Over { .. } => None,
                 }
             }
+        }
+    }
+
+    /// That nothing came in a try that the deadline cut short says less than what was known before.
+    fn better_known(&self, miss: Miss) -> Miss {
+        match &self.state {
+            State::Missing { miss: before, .. } if miss.kind == Kind::TimedOut && self.schedule.cut_short() => {
+                before.clone()
+            }
+            State::Missing { .. } | State::Unknown | State::There { .. } => miss,
         }
     }
 

@@ -202,3 +202,25 @@ fn secrets_come_out_nowhere_s25_e7() {
         }
     }
 }
+
+#[test]
+fn the_figures_of_a_step_are_left_in_a_file_that_the_exposer_passes_on_o1() {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir(dir.path().join("metrics")).expect("made");
+    let mut command = fl(["wait", "dns:localhost", "--step", "gate"]);
+    command.env("FIRSTLIGHT_DIR", dir.path());
+    run(command).with(0);
+    let left = std::fs::read_to_string(dir.path().join("metrics/gate.prom")).expect("left");
+    assert!(left.contains("firstlight_step_result_total{verb=\"wait\",step=\"gate\",code=\"0\"} 1"), "{left}");
+
+    let item = format!("--item=a={}", text(&dir.path().join("a")));
+    let address = closed().to_string();
+    let mut command = fl(["expose", &item, "--listen", &address, "--dir"]);
+    command.arg(dir.path());
+    let mut exposer = start(command);
+    exposer.until("serving");
+    let to = dir.path().join("scraped");
+    run(fl(["fetch", &format!("http://{address}/metrics"), "--to", text(&to)])).with(0);
+    let scraped = std::fs::read_to_string(to).expect("scraped");
+    assert!(left.lines().all(|line| scraped.lines().any(|found| found == line)), "{scraped}");
+}

@@ -1,7 +1,6 @@
 //! When a gate opens, in imagined time.
 
 use super::*;
-use crate::miss::Kind;
 
 /// A gate over some targets, and the hands to play with it.
 struct Play {
@@ -123,4 +122,13 @@ fn the_failure_names_the_target_that_blocks_its_reason_and_a_way_out() {
     assert_eq!((failure.reason, failure.target.as_deref()), ("refused", Some("tcp://db1:5432")));
     assert!(failure.message.contains("after 3.1 s") && failure.message.contains("1 of 2 are there"), "{failure}");
     assert!(failure.hint.is_some());
+}
+
+#[test]
+fn the_short_try_at_the_deadline_does_not_hide_the_cause() {
+    let mut play = play(1, 1, 0, Some(3));
+    play.missing(0, 2990);
+    let late = Err(Miss::timed_out(Duration::from_millis(200)));
+    assert_eq!(play.gate.fold(0, late, play.at(3200), 0.5), Turn::Failed(Code::Deadline));
+    assert_eq!(play.gate.failure(play.at(3200), Code::Deadline).reason, "refused");
 }
