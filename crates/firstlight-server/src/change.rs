@@ -98,9 +98,6 @@ fn next(ask: &Ask<'_>, part: Part, old: &Object, sent: Value) -> Result<Value, S
             defaults::apply(stored_kind(ask), &mut next);
             fields::canonical(stored_kind(ask).ty, &mut next);
             admit::update(stored_kind(ask), &old.value, &mut next);
-            if admission::gates(&next).len() < admission::gates(&old.value).len() {
-                admission::bind(ask, &mut next);
-            }
         }
         Part::Status | Part::Finalize => fields::canonical(stored_kind(ask).ty, &mut next),
     }
@@ -116,7 +113,14 @@ fn next(ask: &Ask<'_>, part: Part, old: &Object, sent: Value) -> Result<Value, S
         problems.extend(powers::refused(stored_kind(ask), &next, ask.api.powers));
     }
     problems.extend(late_finalizers(&old.value, &next));
-    if problems.is_empty() { Ok(next) } else { Err(StatusError::invalid(kind, ask.target.name(), problems)) }
+    if !problems.is_empty() {
+        return Err(StatusError::invalid(kind, ask.target.name(), problems));
+    }
+    // The API's own act, on which no rule for clients bears: the last gate went, so the pod gets its node.
+    if part == Part::Whole && admission::gates(&next).is_empty() && !admission::gates(&old.value).is_empty() {
+        admission::bind(ask, &mut next);
+    }
+    Ok(next)
 }
 
 /// The kind an object is stored as, whichever view of it is asked for.

@@ -53,6 +53,9 @@ pub const TABLE: &[Entry] = &[
             "serviceAccountName",
             "serviceAccount",
             "nodeName",
+            // Bound by the API at once, after the last gate, or by whoever posts a binding.
+            "schedulerName",
+            "schedulingGates",
             "securityContext",
             "imagePullSecrets",
             "hostname",
@@ -93,7 +96,6 @@ pub const TABLE: &[Entry] = &[
                 "containers have process namespaces of their own; signal through a file or a socket",
             ),
             ("hostUsers", True, "user namespaces are not made yet; remove it"),
-            ("schedulerName", Is(&["default-scheduler"]), "there is no other scheduler; pods are bound at once"),
             (
                 "priorityClassName",
                 Is(&["system-node-critical", "system-cluster-critical"]),
@@ -102,12 +104,12 @@ pub const TABLE: &[Entry] = &[
             ("priority", Unsaid, "nothing is ever preempted; remove it"),
             ("runtimeClassName", Unsaid, "there is one runtime; remove it"),
             ("overhead", Empty, "there is no overhead to account for; remove it"),
-            ("schedulingGates", Unsaid, "pods are bound at once; create the pod when it may run"),
             ("schedulingGroup", Empty, "pods are bound one by one; remove it"),
             ("resourceClaims", Unsaid, NO_CLAIM),
             ("resources", Empty, "pod-level resources are not enforced yet; set them on the containers"),
         ],
     },
+    Entry { ty: "core.v1.PodSchedulingGate", honoured: &["name"], harmless: &[], refused: &[] },
     Entry { ty: "core.v1.PodOS", honoured: &[], harmless: &[], refused: &[("name", Is(&["linux"]), NO_WINDOWS)] },
     Entry {
         ty: "core.v1.Affinity",

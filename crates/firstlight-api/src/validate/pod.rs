@@ -42,6 +42,7 @@ pub(super) fn check(spec: &Value, path: &str, holder: Holder, refused: &mut Refu
         let kind = gate.text("conditionType");
         refused.each(&format!("{path}.readinessGates[{i}].conditionType"), kind, text::qualified_name(kind));
     }
+    gates(spec, path, holder, refused);
     deadline(spec, path, refused);
     names(spec, path, refused);
     host_aliases(spec, path, refused);
@@ -80,6 +81,22 @@ pub(super) fn one_of(of: &Value, key: &str, values: &[&str], path: &str, refused
     let text = of.text(key);
     if !text.is_empty() && !values.contains(&text) {
         refused.unsupported(&format!("{path}.{key}"), text, values);
+    }
+}
+
+/// Gates are named, each once, and hold a pod before it has a node.
+fn gates(spec: &Value, path: &str, holder: Holder, refused: &mut Refusals) {
+    let gates = spec.list("schedulingGates");
+    let mut names = BTreeSet::new();
+    for (i, gate) in gates.iter().enumerate() {
+        let (at, name) = (format!("{path}.schedulingGates[{i}]"), gate.text("name"));
+        refused.each(&at, name, text::qualified_name(name));
+        if !names.insert(name) {
+            refused.duplicate(&at, name);
+        }
+    }
+    if holder == Holder::Pod && !gates.is_empty() && !spec.text("nodeName").is_empty() {
+        refused.forbidden(&format!("{path}.nodeName"), "cannot be set until all schedulingGates have been cleared");
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) fn check(old: &Value, new: &Value, refused: &mut Refusals) {
     }
     deadline(was, is, refused);
     tolerations(was, is, refused);
+    gates(was, is, refused);
     if counts_differ {
         return;
     }
@@ -60,11 +61,19 @@ fn tolerations(was: &Value, is: &Value, refused: &mut Refusals) {
     }
 }
 
+fn gates(was: &Value, is: &Value, refused: &mut Refusals) {
+    let old: Vec<&str> = was.list("schedulingGates").iter().map(|gate| gate.text("name")).collect();
+    for new in is.list("schedulingGates").iter().map(|gate| gate.text("name")).filter(|new| !old.contains(new)) {
+        let words = format!("only deletion is allowed, but found new scheduling gate '{new}'");
+        refused.forbidden("spec.schedulingGates", &words);
+    }
+}
+
 /// The old spec with everything taken from the new one that may change.
 fn comparable(was: &Value, is: &Value) -> Value {
     let mut spec = was.clone();
     let Some(map) = spec.as_object_mut() else { return spec };
-    for key in ["activeDeadlineSeconds", "tolerations"] {
+    for key in ["activeDeadlineSeconds", "schedulingGates", "tolerations"] {
         match is.get(key) {
             Some(value) => map.insert(key.to_owned(), value.clone()),
             None => map.remove(key),

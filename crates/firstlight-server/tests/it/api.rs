@@ -18,7 +18,7 @@ use firstlight_server::caller::{Caller, MASTERS};
 use firstlight_server::console::{
     Answer, Console, ConsoleError, ContainerRef, Duplex, ExecOptions, LogOptions, Session,
 };
-use firstlight_store::Store;
+use firstlight_store::{Options, Store};
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use jiff::{SignedDuration, Timestamp};
@@ -41,8 +41,13 @@ pub(crate) const BEGINNING: &str = "2026-11-20T10:00:00Z";
 
 impl Cluster {
     pub(crate) async fn start() -> Cluster {
+        Cluster::remembering(Options::default()).await
+    }
+
+    /// With so much history for watches.
+    pub(crate) async fn remembering(options: Options) -> Cluster {
         let dir = tempfile::tempdir().expect("a directory");
-        let store = Store::open(dir.path()).expect("a store");
+        let store = Store::open_with(dir.path(), options).expect("a store");
         let time = Arc::new(Mutex::new(BEGINNING.parse().expect("a time")));
         let (clock, stop) = (Arc::clone(&time), CancellationToken::new());
         let api = Api::new(Config {
@@ -159,7 +164,7 @@ pub(crate) const CONFIGMAPS: &str = "/api/v1/namespaces/default/configmaps";
 pub(crate) fn pod(name: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
-        "spec": {"containers": [{"name": "main", "image": "firstlight.local/host"}]},
+        "spec": {"containers": [{"name": "main", "image": "example.com/app:1"}]},
     })
 }
 

@@ -42,6 +42,9 @@ async fn a_pod_behind_gates_or_for_another_scheduler_waits_unbound() {
     let made = cluster.post(PODS, gated).await.expect(201);
     assert_eq!((at(&made, "/spec/nodeName"), at(&made, "/status/conditions/0/reason")), ("", "SchedulingGated"));
 
+    let more = json!({"spec": {"schedulingGates": [{"name": "example.com/wait"}, {"name": "example.com/more"}]}});
+    let refused = cluster.patch(&format!("{PODS}/gated"), "merge-patch", more).await.failure();
+    assert_eq!((refused.0, refused.2.contains("only deletion is allowed")), (422, true), "{}", refused.2);
     let patch = json!({"spec": {"schedulingGates": []}});
     let opened = cluster.patch(&format!("{PODS}/gated"), "merge-patch", patch).await.expect(200);
     assert_eq!((at(&opened, "/spec/nodeName"), at(&opened, "/status/conditions/0/status")), ("here", "True"));

@@ -106,5 +106,5 @@ async fn streams_are_asked_of_pods_that_are_there() {
     assert_eq!(cluster.get(&format!("{PODS}/none/log")).await.failure().2, "pods \"none\" not found");
     cluster.post(PODS, pod("web")).await.expect(201);
     let refused = cluster.get(&format!("{PODS}/web/log")).await.failure();
-    assert_eq!((refused.0, refused.2.as_str()), (404, "nothing runs here"));
+    assert_eq!((refused.0, refused.2.as_str()), (400, "container \"main\" in pod \"web\" is not available"));
 }

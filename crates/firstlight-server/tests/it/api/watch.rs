@@ -2,6 +2,7 @@
 
 use super::{CONFIGMAPS, Cluster, ask, at, config_map};
 use firstlight_server::body::Body;
+use firstlight_store::Options;
 use http::{Response, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -136,11 +137,28 @@ async fn contradicting_watch_options_are_refused() {
         ("sendInitialEvents=true&resourceVersionMatch=Exact&resourceVersion=1".to_owned(), 422),
         (format!("resourceVersion={future}"), 410),
         (format!("sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion={future}"), 504),
-        ("resourceVersion=1".to_owned(), 410),
     ] {
         let reply = cluster.get(&format!("{CONFIGMAPS}?watch=true&{query}")).await;
         assert_eq!(reply.failure().0, code, "{query}");
     }
+}
+
+#[tokio::test]
+async fn history_that_is_gone_is_410_at_the_beginning_and_an_error_event_later() {
+    let cluster = Cluster::remembering(Options { max_changes: 4, max_bytes: 1 << 20 }).await;
+    let before = cluster.store.revision().0;
+    let mut slow = watch(&cluster, &format!("resourceVersion={before}")).await;
+    for n in 0..5 {
+        make(&cluster, &format!("c{n}"), "1").await;
+    }
+    let event = slow.next().await.expect("an event");
+    assert_eq!(
+        (at(&event, "/type"), at(&event, "/object/reason"), &event["object"]["code"]),
+        ("ERROR", "Expired", &json!(410))
+    );
+    assert_eq!(slow.next().await, None);
+    let refused = cluster.get(&format!("{CONFIGMAPS}?watch=true&resourceVersion={before}")).await.failure();
+    assert_eq!(refused, (410, "Expired".to_owned(), format!("too old resource version: {before} ({})", before + 1)));
 }
 
 #[tokio::test(start_paused = true)]
