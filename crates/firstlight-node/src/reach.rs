@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use firstlight_pod::spec::Handler;
 use http_body_util::Empty;
-use hyper::Request;
+use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use std::io::ErrorKind;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -32,25 +33,33 @@ pub(crate) async fn try_once(
 ) -> Result<(), String> {
     match tokio::time::timeout(limit, reach(handler, pod, wanted)).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(format!("no answer within {} ms", limit.as_millis())),
+        Err(_) => Err(too_late(handler, pod)),
+    }
+}
+
+/// In Go's words, which people search for.
+fn too_late(handler: &Handler, pod: Option<&str>) -> String {
+    match handler {
+        Handler::Http { host, port, path, https, .. } => {
+            let url = Url { https: *https, host: host_or_pod(host, pod).unwrap_or(host), port: *port, path };
+            format!("Get \"{url}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)")
+        }
+        Handler::Tcp { host, port } => {
+            format!("dial tcp {}:{port}: i/o timeout", host_or_pod(host, pod).unwrap_or(host))
+        }
+        Handler::Sleep(_) | Handler::Exec(_) => "context deadline exceeded".to_owned(),
     }
 }
 
 async fn reach(handler: &Handler, pod: Option<&str>, wanted: Wanted) -> Result<(), String> {
     match handler {
         Handler::Http { host, port, path, https, headers } => {
-            let host = host_or_pod(host, pod)?;
-            let get = Get { host, port: *port, path, headers };
-            let status = match (*https, wanted) {
-                (false, _) => get.plain().await,
-                (true, Wanted::Success) => get.over_tls().await,
-                // A hook's server may speak plain HTTP all the same (HOK-4).
-                (true, Wanted::Answer) => match get.over_tls().await {
-                    Ok(status) => Ok(status),
-                    Err(error) => get.plain().await.map_err(|_| error),
-                },
-            }
-            .map_err(|error| format!("Get \"{}\": {error}", get.url(*https)))?;
+            let url = Url { https: *https, host: host_or_pod(host, pod)?, port: *port, path };
+            let outcome = match wanted {
+                Wanted::Success => follow(url, headers).await,
+                Wanted::Answer => get_any(url, headers).await,
+            };
+            let status = outcome.map_err(|error| format!("Get \"{url}\": {error}"))?;
             match wanted {
                 Wanted::Success if !(200..400).contains(&status) => {
                     Err(format!("HTTP probe failed with statuscode: {status}"))
@@ -76,63 +85,112 @@ fn host_or_pod<'a>(host: &'a str, pod: Option<&'a str>) -> Result<&'a str, Strin
 }
 
 async fn connect(host: &str, port: u16) -> Result<TcpStream, String> {
-    TcpStream::connect((host, port)).await.map_err(|error| format!("dial tcp {host}:{port}: {error}"))
+    TcpStream::connect((host, port)).await.map_err(|error| {
+        let why = match error.kind() {
+            ErrorKind::ConnectionRefused => "connect: connection refused".to_owned(),
+            ErrorKind::HostUnreachable => "connect: no route to host".to_owned(),
+            ErrorKind::NetworkUnreachable => "connect: network is unreachable".to_owned(),
+            _ => error.to_string(),
+        };
+        format!("dial tcp {host}:{port}: {why}")
+    })
 }
 
-struct Get<'a> {
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+struct Url<'a> {
+    https: bool,
     host: &'a str,
     port: u16,
     path: &'a str,
-    headers: &'a [(String, String)],
 }
 
-impl Get<'_> {
-    fn url(&self, https: bool) -> String {
-        let scheme = if https { "https" } else { "http" };
-        format!("{scheme}://{}:{}{}", self.host, self.port, self.path)
+impl std::fmt::Display for Url<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Url { https, host, port, path } = self;
+        let (scheme, slash) = (if *https { "https" } else { "http" }, if path.starts_with('/') { "" } else { "/" });
+        write!(f, "{scheme}://{host}:{port}{slash}{path}")
     }
+}
 
-    async fn plain(&self) -> Result<u16, String> {
-        self.ask(connect(self.host, self.port).await?).await
+/// A server's answer, as far as it matters.
+struct Answer {
+    status: u16,
+    location: Option<String>,
+}
+
+/// The status in the end: redirects to the same host are followed, others are an answer like any (PRB-5).
+async fn follow(url: Url<'_>, headers: &[(String, String)]) -> Result<u16, String> {
+    let (mut https, mut port, mut path) = (url.https, url.port, url.path.to_owned());
+    for _ in 0..=REDIRECTS {
+        let answer = get(Url { https, host: url.host, port, path: &path }, headers).await?;
+        let target = answer.location.filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308));
+        let Some(target) = target.and_then(|target| target.parse::<Uri>().ok()) else { return Ok(answer.status) };
+        if let Some(host) = target.host() {
+            if host != url.host {
+                return Ok(answer.status);
+            }
+            https = target.scheme_str() == Some("https");
+            port = target.port_u16().unwrap_or(if https { 443 } else { 80 });
+        }
+        path = target.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     }
+    Err(format!("stopped after {REDIRECTS} redirects"))
+}
 
-    async fn over_tls(&self) -> Result<u16, String> {
-        let stream = connect(self.host, self.port).await?;
-        let name = ServerName::try_from(self.host.to_owned()).map_err(|error| error.to_string())?;
-        let connector = TlsConnector::from(Arc::clone(&UNVERIFIED));
-        self.ask(connector.connect(name, stream).await.map_err(|error| error.to_string())?).await
+/// Any answer at all; a server that was asked over TLS may speak plain HTTP all the same (HOK-4).
+async fn get_any(url: Url<'_>, headers: &[(String, String)]) -> Result<u16, String> {
+    let answer = match get(url, headers).await {
+        Err(error) if url.https => get(Url { https: false, ..url }, headers).await.map_err(|_| error)?,
+        outcome => outcome?,
+    };
+    Ok(answer.status)
+}
+
+async fn get(url: Url<'_>, headers: &[(String, String)]) -> Result<Answer, String> {
+    let stream = connect(url.host, url.port).await?;
+    if !url.https {
+        return ask(stream, url, headers).await;
     }
+    let name = ServerName::try_from(url.host.to_owned()).map_err(|error| error.to_string())?;
+    let connector = TlsConnector::from(Arc::clone(&UNVERIFIED));
+    ask(connector.connect(name, stream).await.map_err(|error| error.to_string())?, url, headers).await
+}
 
-    async fn ask(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<u16, String> {
-        let said = |error: hyper::Error| error.to_string();
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(said)?;
-        let connection = tokio::spawn(connection);
-        let answer = sender.send_request(self.request()?).await.map_err(said);
-        // The status is all that is wanted: the body need not be read.
-        connection.abort();
-        Ok(answer?.status().as_u16())
+async fn ask(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    url: Url<'_>,
+    headers: &[(String, String)],
+) -> Result<Answer, String> {
+    let said = |error: hyper::Error| error.to_string();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(said)?;
+    let connection = tokio::spawn(connection);
+    let answer = sender.send_request(request(url, headers)?).await.map_err(said);
+    // The status is all that is wanted: the body need not be read.
+    connection.abort();
+    let answer = answer?;
+    let location = answer.headers().get("location").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Ok(Answer { status: answer.status().as_u16(), location })
+}
+
+fn request(url: Url<'_>, headers: &[(String, String)]) -> Result<Request<Empty<Bytes>>, String> {
+    let named = |name: &str| headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
+    let path = if url.path.starts_with('/') { url.path.to_owned() } else { format!("/{}", url.path) };
+    let mut request = Request::get(path);
+    for (name, value) in headers {
+        request = request.header(name, value);
     }
-
-    fn request(&self) -> Result<Request<Empty<Bytes>>, String> {
-        let named = |name: &str| self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
-        let path = if self.path.starts_with('/') { self.path.to_owned() } else { format!("/{}", self.path) };
-        let mut request = Request::get(path);
-        for (name, value) in self.headers {
+    let host = format!("{}:{}", url.host, url.port);
+    for (name, value) in [("Host", host.as_str()), ("User-Agent", AGENT), ("Accept", "*/*")] {
+        if !named(name) {
             request = request.header(name, value);
         }
-        for (name, value) in [
-            ("Host", format!("{}:{}", self.host, self.port)),
-            ("User-Agent", AGENT.to_owned()),
-            ("Accept", "*/*".to_owned()),
-        ] {
-            if !named(name) {
-                request = request.header(name, value);
-            }
-        }
-        request.body(Empty::new()).map_err(|error| error.to_string())
     }
+    request.body(Empty::new()).map_err(|error| error.to_string())
 }
+
+/// Redirects followed at most (upstream `pkg/probe/http`).
+const REDIRECTS: usize = 10;
 
 /// Servers tell probes from people by this prefix (upstream `pkg/probe/http`).
 const AGENT: &str = concat!("kube-probe/firstlight-", env!("CARGO_PKG_VERSION"));
