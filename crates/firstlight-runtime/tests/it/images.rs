@@ -1,13 +1,13 @@
 //! Images from a real registry, from registries that misbehave, from files, and from strangers.
 
-mod artifact;
+pub(crate) mod artifact;
 mod debian;
 mod files;
 mod hostile;
 mod layers;
 mod pulling;
 mod scripted;
-mod tarball;
+pub(crate) mod tarball;
 
 use artifact::{Artifact, INDEX, Layer, digest};
 use debian::Debian;

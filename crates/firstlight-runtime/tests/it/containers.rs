@@ -1,0 +1,10 @@
+//! Containers on this kernel, driven as the node drives them: actions in, events out.
+
+mod confinement;
+mod life;
+mod roots;
+mod sessions;
+mod survival;
+mod world;
+
+use world::{script, with_world};

@@ -1,0 +1,153 @@
+//! What a container's processes may do, seen from inside.
+
+use super::world::read;
+use super::{script, with_world};
+use firstlight_pod::Launch;
+use firstlight_pod::spec::Security;
+use firstlight_runtime::session::ExecOptions;
+
+/// What the kernel says about a process's powers.
+const POWERS: &str = "grep -E '^(Uid|Gid|Groups|Cap[A-Z][a-z]+|NoNewPrivs|Seccomp):' /proc/self/status";
+
+fn with(security: Security, text: &str) -> Launch {
+    Launch { security, ..script(text) }
+}
+
+fn powers(of: &str, field: &str) -> String {
+    let line = of.lines().find_map(|l| l.strip_prefix(field)?.strip_prefix(':')).unwrap_or_default();
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn decision_5a_a_process_run_by_exec_has_exactly_the_containers_powers() {
+    with_world(async |world| {
+        world.sandbox().await;
+        let variants = [
+            ("plain", Security::default()),
+            ("user", Security { user: Some(1000), group: Some(50), groups: vec![7, 8], ..Security::default() }),
+            ("locked", Security { no_new_privs: true, user: Some(1000), ..Security::default() }),
+            ("few", Security { drop_capabilities: vec!["ALL".to_owned()], ..Security::default() }),
+            ("more", Security { add_capabilities: vec!["NET_ADMIN".to_owned()], ..Security::default() }),
+        ];
+        for (name, security) in variants {
+            world.start(name, with(security, &format!("exec 2>&1; {POWERS}; sleep 1000"))).await;
+            let options = ExecOptions {
+                command: ["/bin/sh", "-c", POWERS].map(str::to_owned).to_vec(),
+                stdout: true,
+                ..ExecOptions::default()
+            };
+            let session = world.runtime().exec(&world.pod, name, options).await.unwrap();
+            let inside = read(session.stdout.unwrap()).await;
+            assert_eq!(session.exit.await.unwrap(), 0);
+            let mut log = world.log(name).await;
+            while log.lines().count() < inside.lines().count() {
+                tokio::task::yield_now().await;
+                log = world.log(name).await;
+            }
+            assert_eq!(inside, log, "{name}");
+            assert_eq!(powers(&inside, "Seccomp"), "2", "{name}");
+            assert_eq!(powers(&inside, "CapInh"), "0000000000000000", "{name}");
+            assert_eq!(powers(&inside, "CapAmb"), "0000000000000000", "{name}");
+            assert_eq!(powers(&inside, "NoNewPrivs"), if name == "locked" { "1" } else { "0" });
+        }
+        let user = world.log("user").await;
+        assert_eq!(powers(&user, "Uid"), "1000 1000 1000 1000");
+        assert_eq!(powers(&user, "Gid"), "50 50 50 50");
+        assert_eq!(powers(&user, "Groups"), "7 8");
+        assert_eq!(powers(&user, "CapEff"), "0000000000000000");
+        assert_eq!(powers(&world.log("few").await, "CapBnd"), "0000000000000000");
+        assert_eq!(powers(&world.log("more").await, "CapEff").len(), 16);
+    });
+}
+
+#[test]
+fn signals_are_neither_ignored_nor_blocked_in_a_new_program() {
+    with_world(async |world| {
+        world.sandbox().await;
+        assert_eq!(world.run("pipe", script("yes | head -n 1")).await.1, "y\n");
+        let command = ["grep", "^Sig", "/proc/self/status"].map(str::to_owned).to_vec();
+        let (_, log) = world.run("c", Launch { command, ..script("") }).await;
+        assert_eq!(powers(&log, "SigIgn"), "0000000000000000");
+        assert_eq!(powers(&log, "SigBlk"), "0000000000000000");
+    });
+}
+
+#[test]
+fn s1_no_descriptor_of_the_host_reaches_a_container() {
+    with_world(async |world| {
+        let log = world.prints(script("ls -l /proc/self/fd | grep -o '[0-9]* -> .*'")).await;
+        let open: Vec<&str> = log.lines().filter(|l| !l.contains("/proc/")).collect();
+        assert_eq!(open.len(), 3, "{log}");
+        assert_eq!(open[0], "0 -> /dev/null");
+        assert!(open[1..].iter().all(|l| l.contains("pipe:")), "{log}");
+    });
+}
+
+#[test]
+fn s2_the_program_a_shim_runs_from_cannot_be_written_to() {
+    with_world(async |world| {
+        world.sandbox().await;
+        let shims = world.pids("__pod");
+        assert!(!shims.is_empty());
+        for pid in shims {
+            let exe = std::fs::File::open(format!("/proc/{pid}/exe")).unwrap();
+            let seals = rustix::fs::fcntl_get_seals(&exe).unwrap();
+            assert!(seals.contains(rustix::fs::SealFlags::WRITE | rustix::fs::SealFlags::SEAL), "{seals:?}");
+        }
+    });
+}
+
+#[test]
+fn s16_the_kernels_depths_are_closed() {
+    with_world(async |world| {
+        world.sandbox().await;
+        for (name, text) in [
+            ("mount", "mount -t tmpfs x /mnt"),
+            ("namespace", "unshare -m true"),
+            ("sysctl", "echo 1 > /proc/sys/kernel/sysrq"),
+            ("sysfs", "echo 1 > /sys/kernel/profiling"),
+            ("kcore", "head -c 1 /proc/kcore | grep ."),
+            ("disk", "mknod /disk b $(cat /sys/class/block/*/dev | head -n 1 | busybox tr : ' ') && head -c 1 /disk"),
+            ("hostname", "busybox hostname other"),
+        ] {
+            let (exit, log) = world.run(name, script(&format!("busybox mkdir -p /mnt; {text}"))).await;
+            assert_ne!(exit.code, 0, "{name}: {log}");
+        }
+    });
+}
+
+#[test]
+fn devices_that_every_container_has() {
+    with_world(async |world| {
+        let text =
+            "exec 2>&1; head -c 1 /dev/urandom > /dev/null; echo x > /dev/full; ls -d /dev/fd/0 /dev/pts/ptmx /dev/shm";
+        let log = world.prints(script(text)).await;
+        assert_eq!(log, "sh: write error: No space left on device\n/dev/fd/0\n/dev/pts/ptmx\n/dev/shm\n");
+    });
+}
+
+#[test]
+fn s30_a_container_cannot_have_endless_processes() {
+    with_world(async |world| {
+        world.sandbox().await;
+        world.start("c", script("sleep 1000")).await;
+        let name = format!("{}/c-0/pids.max", world.pod.uid);
+        let limit = std::fs::read_dir("/sys/fs/cgroup/pids/firstlight")
+            .or_else(|_| std::fs::read_dir("/sys/fs/cgroup/firstlight"))
+            .unwrap()
+            .flatten()
+            .find_map(|engine| std::fs::read_to_string(engine.path().join(&name)).ok());
+        assert_eq!(limit.as_deref(), Some("4096\n"));
+    });
+}
+
+#[test]
+fn a_user_other_than_root_may_open_its_own_output_by_name() {
+    with_world(async |world| {
+        let security = Security { user: Some(1000), ..Security::default() };
+        assert_eq!(
+            world.prints(with(security, "echo by name > /dev/stdout; id -u; echo $HOME")).await,
+            "by name\n1000\n/home/web\n"
+        );
+    });
+}
