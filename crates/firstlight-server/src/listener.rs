@@ -276,23 +276,28 @@ where
 }
 
 /// Whether a request comes from a program that means this server, not from a page in a browser (S19).
+///
+/// The one Origin let through is the request's own `https://HOST`: Python's websocket-client, and with it the
+/// Kubernetes client for Python, sends it always. No page has that origin, as no page is served here.
 fn admissible(hosts: &[String], uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
-    if headers.contains_key(header::ORIGIN) {
-        return Err(Refusal::forbidden("requests from web pages (with an Origin header) are not served"));
-    }
     let said = headers.get_all(header::HOST).iter().map(|value| value.to_str().unwrap_or(""));
-    let mut authorities = uri.authority().map(|authority| authority.as_str()).into_iter().chain(said).peekable();
-    if authorities.peek().is_none() {
+    let authorities: Vec<&str> = uri.authority().map(|authority| authority.as_str()).into_iter().chain(said).collect();
+    let Some(own) = authorities.first() else {
         return Err(Refusal::bad_request("the request names no host"));
-    }
-    match authorities.find(|authority| !hosts.iter().any(|host| host.eq_ignore_ascii_case(host_of(authority)))) {
-        None => Ok(()),
-        Some(stranger) => Err(Refusal::forbidden(format!(
+    };
+    let known = |authority: &&&str| hosts.iter().any(|host| host.eq_ignore_ascii_case(host_of(authority)));
+    if let Some(stranger) = authorities.iter().find(|authority| !known(authority)) {
+        return Err(Refusal::forbidden(format!(
             "host {:?} is not a name of this server: use one of {}, or start the engine with that name",
             host_of(stranger),
             hosts.join(", ")
-        ))),
+        )));
     }
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    if origins.any(|origin| origin.as_bytes() != format!("https://{own}").as_bytes()) {
+        return Err(Refusal::forbidden("requests from web pages (with another Origin) are not served"));
+    }
+    Ok(())
 }
 
 /// The host in `host`, `host:port`, `[v6]` or `[v6]:port`.

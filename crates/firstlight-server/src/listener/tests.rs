@@ -35,12 +35,24 @@ fn only_own_names_are_served_whatever_the_port_and_case() {
 }
 
 #[test]
-fn an_origin_is_refused_even_with_a_good_host() {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::HOST, HeaderValue::from_static("localhost"));
-    headers.insert(header::ORIGIN, HeaderValue::from_static("https://localhost"));
-    let refusal = admissible(&hosts(), &Uri::from_static("/api"), &headers).expect_err("refused");
-    assert_eq!(refusal.status()["code"], 403);
+fn an_origin_is_refused_even_with_a_good_host_unless_it_is_that_host() {
+    for (host, origin, served) in [
+        ("localhost:6443", "https://localhost:6443", true),
+        ("localhost:6443", "http://localhost:6443", false),
+        ("localhost:6443", "https://localhost", false),
+        ("localhost:6443", "https://127.0.0.1:6443", false),
+        ("localhost:6443", "https://localhost:6443.evil.example", false),
+        ("localhost:6443", "https://evil.example", false),
+        ("localhost:6443", "null", false),
+        ("localhost:6443", "", false),
+        ("evil.example", "https://evil.example", false),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_str(host).expect("a header value"));
+        headers.insert(header::ORIGIN, HeaderValue::from_str(origin).expect("a header value"));
+        let answer = admissible(&hosts(), &Uri::from_static("/api"), &headers);
+        assert_eq!(answer.is_ok(), served, "{host} {origin}: {answer:?}");
+    }
 }
 
 #[test]
