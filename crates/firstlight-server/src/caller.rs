@@ -52,3 +52,6 @@ impl Caller {
         Ok(Caller::new(user.ok_or(Nameless::NoCommonName)?, groups))
     }
 }
+
+#[cfg(test)]
+mod tests;

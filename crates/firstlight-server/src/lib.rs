@@ -40,7 +40,6 @@ mod path;
 mod payload;
 mod private_file;
 mod query;
-mod refusal;
 mod representation;
 mod request;
 mod reviews;

@@ -10,7 +10,8 @@
 
 use crate::body::Body;
 use crate::caller::Caller;
-use crate::refusal::Refusal;
+use crate::failure::Failure;
+use firstlight_api::status_error::StatusError;
 use http::{HeaderMap, Request, Response, Uri, header};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -268,7 +269,7 @@ where
 {
     async fn answer(self, mut request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
         if let Err(refusal) = admissible(&self.hosts, request.uri(), request.headers()) {
-            return Ok(refusal.response());
+            return Ok(Failure::from(refusal).response());
         }
         request.extensions_mut().insert(self.caller);
         self.service.oneshot(request).await
@@ -279,15 +280,15 @@ where
 ///
 /// The one Origin let through is the request's own `https://HOST`: Python's websocket-client, and with it the
 /// Kubernetes client for Python, sends it always. No page has that origin, as no page is served here.
-fn admissible(hosts: &[String], uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+fn admissible(hosts: &[String], uri: &Uri, headers: &HeaderMap) -> Result<(), StatusError> {
     let said = headers.get_all(header::HOST).iter().map(|value| value.to_str().unwrap_or(""));
     let authorities: Vec<&str> = uri.authority().map(|authority| authority.as_str()).into_iter().chain(said).collect();
     let Some(own) = authorities.first() else {
-        return Err(Refusal::bad_request("the request names no host"));
+        return Err(StatusError::bad_request("the request names no host"));
     };
     let known = |authority: &&&str| hosts.iter().any(|host| host.eq_ignore_ascii_case(host_of(authority)));
     if let Some(stranger) = authorities.iter().find(|authority| !known(authority)) {
-        return Err(Refusal::forbidden(format!(
+        return Err(forbidden(format!(
             "host {:?} is not a name of this server: use one of {}, or start the engine with that name",
             host_of(stranger),
             hosts.join(", ")
@@ -295,9 +296,13 @@ fn admissible(hosts: &[String], uri: &Uri, headers: &HeaderMap) -> Result<(), Re
     }
     let mut origins = headers.get_all(header::ORIGIN).iter();
     if origins.any(|origin| origin.as_bytes() != format!("https://{own}").as_bytes()) {
-        return Err(Refusal::forbidden("requests from web pages (with another Origin) are not served"));
+        return Err(forbidden("requests from web pages (with another Origin) are not served"));
     }
     Ok(())
+}
+
+fn forbidden(message: impl Into<String>) -> StatusError {
+    StatusError { code: 403, reason: "Forbidden", message: message.into(), details: Box::default() }
 }
 
 /// The host in `host`, `host:port`, `[v6]` or `[v6]:port`.

@@ -13,21 +13,21 @@ mod exec;
 mod flow;
 mod log;
 mod portforward;
-mod query;
 mod spdy;
 mod upgrade;
 mod websocket;
 
 use crate::body::{Body, empty};
 use crate::console::{Console, ConsoleError, ContainerRef};
-use crate::refusal::Refusal;
+use crate::failure::Failure;
+use crate::query::Query;
 use exec::Verdict;
 use firstlight_api::object::text;
+use firstlight_api::status_error::StatusError;
 use http::{Request, Response, StatusCode};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use portforward::Pod;
-use query::Query;
 use serde_json::Value;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -95,12 +95,12 @@ impl Streams {
             Subresource::Attach => self.exec(pod, request, Verdict::End).await,
             Subresource::PortForward => self.port_forward(pod, request),
         };
-        served.unwrap_or_else(|refusal| refusal.response())
+        served.unwrap_or_else(|refusal| Failure::from(refusal).response())
     }
 
-    async fn log<B>(&self, pod: &Value, request: &Request<B>) -> Result<Response<Body>, Refusal> {
+    async fn log<B>(&self, pod: &Value, request: &Request<B>) -> Result<Response<Body>, StatusError> {
         let query = Query::parse(request.uri().query());
-        let container = container::choose(pod, query.first("container"))?;
+        let container = container::choose(pod, query.text("container"))?;
         if text(pod, &["spec", "nodeName"]).is_empty() {
             // Nobody runs it yet, so nothing was written: upstream answers so, too.
             let mut nothing = Response::new(empty());
@@ -114,9 +114,14 @@ impl Streams {
         Ok(log::answer(log, place, self.stop.clone()))
     }
 
-    async fn exec<B>(&self, pod: &Value, mut request: Request<B>, verdict: Verdict) -> Result<Response<Body>, Refusal> {
+    async fn exec<B>(
+        &self,
+        pod: &Value,
+        mut request: Request<B>,
+        verdict: Verdict,
+    ) -> Result<Response<Body>, StatusError> {
         let query = Query::parse(request.uri().query());
-        let container = container::choose(pod, query.first("container"))?;
+        let container = container::choose(pod, query.text("container"))?;
         hosted(pod)?;
         let options = exec::options(&query, verdict)?;
         let (carrier, answer) = negotiate(request.headers(), &EXEC)?;
@@ -140,7 +145,7 @@ impl Streams {
         Ok(answer)
     }
 
-    fn port_forward<B>(&self, pod: &Value, mut request: Request<B>) -> Result<Response<Body>, Refusal> {
+    fn port_forward<B>(&self, pod: &Value, mut request: Request<B>) -> Result<Response<Body>, StatusError> {
         hosted(pod)?;
         let (carrier, answer) = negotiate(request.headers(), &PORT_FORWARD)?;
         let ports = match carrier {
@@ -167,8 +172,10 @@ impl Streams {
         Ok(answer)
     }
 
-    fn place(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        let full = || Refusal::too_many(format!("{PLACES} logs and sessions are open; close some or try again"), 1);
+    fn place(&self) -> Result<OwnedSemaphorePermit, StatusError> {
+        let full = || {
+            StatusError::too_many_requests(format!("{PLACES} logs and sessions are open; close some or try again"), 1)
+        };
         Arc::clone(&self.places).try_acquire_owned().map_err(|_| full())
     }
 
@@ -190,11 +197,11 @@ impl Streams {
     }
 }
 
-fn hosted(pod: &Value) -> Result<(), Refusal> {
+fn hosted(pod: &Value) -> Result<(), StatusError> {
     if !text(pod, &["spec", "nodeName"]).is_empty() {
         return Ok(());
     }
-    Err(Refusal::bad_request(format!("pod {} does not have a host assigned", text(pod, &["metadata", "name"]))))
+    Err(StatusError::bad_request(format!("pod {} does not have a host assigned", text(pod, &["metadata", "name"]))))
 }
 
 fn reference(pod: &Value, container: String) -> ContainerRef {
@@ -202,11 +209,13 @@ fn reference(pod: &Value, container: String) -> ContainerRef {
     ContainerRef { namespace: metadata("namespace"), pod: metadata("name"), uid: metadata("uid"), container }
 }
 
-fn refusal(error: ConsoleError) -> Refusal {
+fn refusal(error: ConsoleError) -> StatusError {
     match error {
-        ConsoleError::NotFound(what) => Refusal::not_found(what),
-        ConsoleError::BadState(what) => Refusal::bad_request(what),
-        ConsoleError::Failed(what) => Refusal::internal(what),
+        ConsoleError::NotFound(message) => {
+            StatusError { code: 404, reason: "NotFound", message, details: Box::default() }
+        }
+        ConsoleError::BadState(what) => StatusError::bad_request(what),
+        ConsoleError::Failed(what) => StatusError::internal(what),
     }
 }
 

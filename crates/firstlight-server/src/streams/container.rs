@@ -3,8 +3,8 @@
 //! Words of the errors: Kubernetes, `pkg/registry/core/pod/strategy.go` (choice) and
 //! `pkg/kubelet/kubelet_pods.go` (log states).
 
-use crate::refusal::Refusal;
 use firstlight_api::object::{at, text};
+use firstlight_api::status_error::StatusError;
 use serde_json::Value;
 
 /// In the order in which they are listed to a client who must choose.
@@ -12,21 +12,23 @@ const SPECS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"]
 const STATUSES: [&str; 3] = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"];
 
 /// The container meant by `asked`, or by saying nothing.
-pub(super) fn choose(pod: &Value, asked: Option<&str>) -> Result<String, Refusal> {
+pub(super) fn choose(pod: &Value, asked: Option<&str>) -> Result<String, StatusError> {
     let name = text(pod, &["metadata", "name"]);
     match asked.filter(|asked| !asked.is_empty()) {
         Some(asked) if names(pod, &SPECS).any(|known| known == asked) => Ok(asked.to_owned()),
-        Some(asked) => Err(Refusal::bad_request(format!("container {asked} is not valid for pod {name}"))),
+        Some(asked) => Err(StatusError::bad_request(format!("container {asked} is not valid for pod {name}"))),
         None => {
             let mut mains = names(pod, &SPECS[1..2]);
             match (mains.next(), mains.next()) {
                 (Some(only), None) => Ok(only.to_owned()),
-                (None, _) => Err(Refusal::bad_request(format!("a container name must be specified for pod {name}"))),
+                (None, _) => {
+                    Err(StatusError::bad_request(format!("a container name must be specified for pod {name}")))
+                }
                 (Some(_), Some(_)) => {
                     let all: Vec<&str> = names(pod, &SPECS).collect();
                     let all = all.join(" ");
                     let message = format!("a container name must be specified for pod {name}, choose one of: [{all}]");
-                    Err(Refusal::bad_request(message))
+                    Err(StatusError::bad_request(message))
                 }
             }
         }
@@ -48,9 +50,9 @@ pub(super) enum Run {
 }
 
 /// The run whose log is wanted, by what the pod's status says of the container.
-pub(super) fn logged_run(pod: &Value, container: &str, previous: bool) -> Result<Run, Refusal> {
+pub(super) fn logged_run(pod: &Value, container: &str, previous: bool) -> Result<Run, StatusError> {
     let pod_name = text(pod, &["metadata", "name"]);
-    let refuse = |what: String| Err(Refusal::bad_request(what));
+    let refuse = |what: String| Err(StatusError::bad_request(what));
     let statuses = STATUSES.iter().filter_map(|list| at(pod, &["status", list]).and_then(Value::as_array)).flatten();
     let Some(status) = statuses.into_iter().find(|status| text(status, &["name"]) == container) else {
         return refuse(format!("container {container:?} in pod {pod_name:?} is not available"));

@@ -6,12 +6,12 @@ mod process;
 
 use super::channels::Channels;
 use super::flow::Outflow;
-use super::query::Query;
 use super::spdy::session::{Session as Connection, StreamWriter};
 use super::websocket::Socket;
 use crate::console::{ExecOptions, Session};
-use crate::refusal::Refusal;
+use crate::query::Query;
 use bytes::Bytes;
+use firstlight_api::status_error::StatusError;
 use process::Remote;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -29,21 +29,22 @@ const ERROR: u8 = 3;
 const RESIZE: u8 = 4;
 
 /// What the query of an exec or an attach asks for.
-pub(super) fn options(query: &Query, verdict: Verdict) -> Result<ExecOptions, Refusal> {
-    let tty = query.flag("tty");
+pub(super) fn options(query: &Query, verdict: Verdict) -> Result<ExecOptions, StatusError> {
+    let asked = |name| query.flag(name).unwrap_or(false);
+    let tty = asked("tty");
     let options = ExecOptions {
         command: query.all("command").map(str::to_owned).collect(),
-        stdin: query.flag("stdin"),
-        stdout: query.flag("stdout"),
+        stdin: asked("stdin"),
+        stdout: asked("stdout"),
         // A terminal has one output: clients that ask for both mean that.
-        stderr: query.flag("stderr") && !tty,
+        stderr: asked("stderr") && !tty,
         tty,
     };
     if !options.stdin && !options.stdout && !options.stderr {
-        return Err(Refusal::bad_request("you must specify at least 1 of stdin, stdout, stderr"));
+        return Err(StatusError::bad_request("you must specify at least 1 of stdin, stdout, stderr"));
     }
     if verdict == Verdict::Exit && options.command.is_empty() {
-        return Err(Refusal::bad_request("you must specify at least one command for the container"));
+        return Err(StatusError::bad_request("you must specify at least one command for the container"));
     }
     Ok(options)
 }

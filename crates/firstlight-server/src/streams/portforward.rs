@@ -9,13 +9,13 @@
 
 use super::channels::Channels;
 use super::flow::{Gone, Inflow, Outflow, pump_in, pump_out};
-use super::query::Query;
 use super::spdy::Reset;
 use super::spdy::session::{Session, Stream};
 use super::websocket::Socket;
 use crate::console::{Console, ContainerRef};
-use crate::refusal::Refusal;
+use crate::query::Query;
 use bytes::Bytes;
+use firstlight_api::status_error::StatusError;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -47,13 +47,13 @@ enum Halves {
 }
 
 /// `?ports=80,8080` or `?ports=80&ports=8080`.
-pub(super) fn ports(query: &Query) -> Result<Vec<u16>, Refusal> {
+pub(super) fn ports(query: &Query) -> Result<Vec<u16>, StatusError> {
     let texts: Vec<&str> = query.all("ports").flat_map(|list| list.split(',')).collect();
     let parse = |text: &&str| text.parse().ok().filter(|port| *port > 0);
     let ports: Option<Vec<u16>> = texts.iter().map(parse).collect();
     match ports {
         Some(ports) if !ports.is_empty() && ports.len() <= PORTS => Ok(ports),
-        _ => Err(Refusal::bad_request(format!(
+        _ => Err(StatusError::bad_request(format!(
             "ports: {:?} are not 1 to {PORTS} port numbers from 1 to 65535",
             texts.join(",")
         ))),

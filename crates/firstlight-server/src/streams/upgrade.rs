@@ -9,7 +9,7 @@
 //! sub-protocol, as some WebSocket libraries do, makes clients misread everything after it.
 
 use crate::body::{Body, empty};
-use crate::refusal::Refusal;
+use firstlight_api::status_error::StatusError;
 use http::header::{
     CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
@@ -58,9 +58,9 @@ pub(super) struct Offers {
 }
 
 /// The carrier the request asks for, and the answer with which it begins.
-pub(super) fn negotiate(headers: &HeaderMap, offers: &Offers) -> Result<(Carrier, Response<Body>), Refusal> {
+pub(super) fn negotiate(headers: &HeaderMap, offers: &Offers) -> Result<(Carrier, Response<Body>), StatusError> {
     if !words(headers, &CONNECTION).any(|word| word.eq_ignore_ascii_case("upgrade")) {
-        return Err(Refusal::bad_request("Upgrade request required"));
+        return Err(StatusError::bad_request("Upgrade request required"));
     }
     if words(headers, &UPGRADE).any(|word| word.eq_ignore_ascii_case("websocket")) {
         let (name, carrier) = choose(headers, &SEC_WEBSOCKET_PROTOCOL, offers.websocket)?;
@@ -70,15 +70,15 @@ pub(super) fn negotiate(headers: &HeaderMap, offers: &Offers) -> Result<(Carrier
         let (name, carrier) = choose(headers, &STREAM_PROTOCOL, offers.spdy)?;
         return Ok((carrier, switching("SPDY/3.1", &STREAM_PROTOCOL, name)));
     }
-    Err(Refusal::bad_request("unable to upgrade: upgrade to websocket or to SPDY/3.1"))
+    Err(StatusError::bad_request("unable to upgrade: upgrade to websocket or to SPDY/3.1"))
 }
 
-fn choose(headers: &HeaderMap, header: &HeaderName, offers: &[Offer]) -> Result<Offer, Refusal> {
+fn choose(headers: &HeaderMap, header: &HeaderName, offers: &[Offer]) -> Result<Offer, StatusError> {
     let mut asked = words(headers, header);
     asked.find_map(|word| offers.iter().find(|(name, _)| *name == word).copied()).ok_or_else(|| {
         let client: Vec<&str> = words(headers, header).collect();
         let server: Vec<&str> = offers.iter().map(|(name, _)| *name).collect();
-        Refusal::bad_request(format!(
+        StatusError::bad_request(format!(
             "unable to upgrade: unable to negotiate protocol: client supports [{}], server accepts [{}]",
             client.join(" "),
             server.join(" ")
@@ -87,14 +87,14 @@ fn choose(headers: &HeaderMap, header: &HeaderName, offers: &[Offer]) -> Result<
 }
 
 /// RFC 6455, section 4.2.
-fn websocket_answer(headers: &HeaderMap, protocol: &'static str) -> Result<Response<Body>, Refusal> {
+fn websocket_answer(headers: &HeaderMap, protocol: &'static str) -> Result<Response<Body>, StatusError> {
     if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-        return Err(Refusal::bad_request("unable to upgrade: WebSocket version 13 is needed"));
+        return Err(StatusError::bad_request("unable to upgrade: WebSocket version 13 is needed"));
     }
     let key = headers
         .get(SEC_WEBSOCKET_KEY)
-        .ok_or_else(|| Refusal::bad_request("unable to upgrade: no Sec-WebSocket-Key"))?;
-    let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes())).map_err(Refusal::internal)?;
+        .ok_or_else(|| StatusError::bad_request("unable to upgrade: no Sec-WebSocket-Key"))?;
+    let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes())).map_err(StatusError::internal)?;
     let mut answer = switching("websocket", &SEC_WEBSOCKET_PROTOCOL, protocol);
     answer.headers_mut().insert(SEC_WEBSOCKET_ACCEPT, accept);
     Ok(answer)

@@ -1,11 +1,11 @@
 //! LOG-2, LOG-3, LOG-4: which container, which run, in Kubernetes' words.
 
 use super::{Run, choose, logged_run};
-use crate::refusal::Refusal;
+use firstlight_api::status_error::StatusError;
 use serde_json::{Value, json};
 
-fn said(refusal: Refusal) -> String {
-    let status = refusal.status();
+fn said(refusal: StatusError) -> String {
+    let status = refusal.to_value();
     assert_eq!(status["code"], 400);
     status["message"].as_str().expect("a message").to_owned()
 }

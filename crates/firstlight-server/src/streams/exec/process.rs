@@ -5,6 +5,7 @@
 
 use crate::console::{ConsoleError, Session};
 use crate::streams::flow::{Inflow, Outflow, pump_in, pump_out};
+use firstlight_api::status_error::StatusError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -111,7 +112,7 @@ fn status(verdict: Verdict, exit: Result<i32, ConsoleError>) -> Value {
             "message": format!("command terminated with non-zero exit code: exit code {code}"),
             "details": { "causes": [{ "reason": "ExitCode", "message": code.to_string() }] },
         }),
-        (Err(error), _) => crate::refusal::Refusal::internal(error).status(),
+        (Err(error), _) => StatusError::internal(error).to_value(),
     }
 }
 

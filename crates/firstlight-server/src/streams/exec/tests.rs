@@ -2,7 +2,7 @@
 
 use super::{Verdict, options, over_spdy};
 use crate::console::{ExecOptions, Session};
-use crate::streams::query::Query;
+use crate::query::Query;
 use crate::streams::spdy::{Frame, Reset};
 use crate::streams::tests::connection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -101,7 +101,7 @@ async fn a_client_that_resets_its_stdout_does_not_stop_the_process() {
 #[test]
 fn what_is_asked_for_is_read_from_the_query() {
     let read = |query, verdict| {
-        options(&Query::parse(Some(query)), verdict).map_err(|refusal| refusal.status()["message"].clone())
+        options(&Query::parse(Some(query)), verdict).map_err(|refusal| refusal.to_value()["message"].clone())
     };
     assert_eq!(
         read("command=sh&command=-c&command=echo+a%26b&stdin=true&stdout=1&stderr=true", Verdict::Exit),

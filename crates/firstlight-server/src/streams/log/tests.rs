@@ -2,7 +2,7 @@
 
 use super::options;
 use crate::console::LogOptions;
-use crate::streams::query::Query;
+use crate::query::Query;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -11,7 +11,7 @@ fn read(query: &str) -> Result<LogOptions, (u64, String)> {
     let pod = json!({ "metadata": { "name": "p" }, "status": { "containerStatuses": running } });
     let now = Timestamp::from_second(1000).expect("a time");
     options(&Query::parse(Some(query)), &pod, "c", now).map_err(|refusal| {
-        let status = refusal.status();
+        let status = refusal.to_value();
         (status["code"].as_u64().expect("a code"), status["message"].as_str().expect("a message").to_owned())
     })
 }
@@ -62,7 +62,7 @@ fn options_that_do_not_hold_are_refused_in_kubernetes_words() {
     );
     assert_eq!(
         read("tailLines=x"),
-        Err((400, "tailLines: strconv.ParseInt: parsing \"x\": invalid syntax".to_owned()))
+        Err((400, "strconv.ParseInt: parsing \"x\": invalid syntax (tailLines)".to_owned()))
     );
     assert!(
         matches!(read("sinceTime=yesterday"), Err((400, message)) if message.starts_with("sinceTime: \"yesterday\""))

@@ -2,7 +2,7 @@
 
 use super::{FORWARD_LIMIT, Pod, over_spdy, ports};
 use crate::console::{Answer, Console, ConsoleError, ContainerRef, Duplex, ExecOptions, LogOptions, Session};
-use crate::streams::query::Query;
+use crate::query::Query;
 use crate::streams::spdy::{Frame, Reset};
 use crate::streams::tests::{Client, connection};
 use std::sync::Arc;
@@ -133,7 +133,7 @@ async fn e8_connections_of_one_session_are_bounded() {
 
 #[test]
 fn ports_are_a_list_or_several() {
-    let read = |query| ports(&Query::parse(Some(query))).map_err(|refusal| refusal.status()["code"].clone());
+    let read = |query| ports(&Query::parse(Some(query))).map_err(|refusal| refusal.to_value()["code"].clone());
     assert_eq!(read("ports=80,8080"), Ok(vec![80, 8080]));
     assert_eq!(read("ports=80&ports=8080"), Ok(vec![80, 8080]));
     for bad in ["", "ports=", "ports=0", "ports=80,", "ports=65536", "ports=http"] {

@@ -15,7 +15,7 @@ fn ask(offers: &Offers, headers: &[(&str, &str)]) -> Result<(Carrier, HeaderMap)
             Ok((carrier, answer.headers().clone()))
         }
         Err(refusal) => {
-            let status = refusal.status();
+            let status = refusal.to_value();
             assert_eq!(status["code"], 400);
             Err(status["message"].as_str().expect("a message").to_owned())
         }
