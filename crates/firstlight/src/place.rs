@@ -76,7 +76,11 @@ impl Place {
                 subnet
             }
         };
-        Ok(Network { bridge: format!("fl{:010x}", self.seed & 0xff_ffff_ffff), subnet, domain: DOMAIN.to_owned() })
+        // The subnet is in the name: a directory that was removed and begins anew, with another subnet, does not meet
+        // the bridge of its earlier life.
+        let [_, b, c] = subnet;
+        let bridge = format!("fl{:06x}{b:02x}{c:02x}", self.seed & 0xff_ffff);
+        Ok(Network { bridge, subnet, domain: DOMAIN.to_owned() })
     }
 }
 
