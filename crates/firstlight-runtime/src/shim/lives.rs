@@ -105,13 +105,13 @@ impl Shim {
         let discarded = container.then == Then::Discard;
         // The library may have cloned the first process already, and told nobody.
         let _ = self.cgroups.kill(&container.places.cgroup);
-        self.over(instance, &container.places);
         if let Life::Creating(Creator { child, .. }) = container.life {
             self.leaving.push(child);
         }
         if discarded {
-            self.facts.add(Record::Discarded { instance: instance.clone() });
+            self.discarded(instance, &container.places);
         } else {
+            self.over(instance, &container.places);
             self.start_failed(instance.clone(), failure, message);
         }
     }
@@ -153,7 +153,7 @@ impl Shim {
         let ended = || instance.clone();
         match &container.life {
             Life::Creating(_) => {}
-            Life::Created(init) if init.discarded => self.facts.add(Record::Discarded { instance: ended() }),
+            Life::Created(init) if init.discarded => return self.discarded(instance, &container.places),
             Life::Created(_) => {
                 let message = format!("it died before it was started, with exit code {}", exit_code(status));
                 self.start_failed(ended(), StartFailure::Create, message);
@@ -177,6 +177,13 @@ impl Shim {
         let attached: Vec<u64> = container.streams.peers().collect();
         attached.into_iter().for_each(|id| self.tell_last(id, &Told::Ended { code: exit_code(status) }));
         self.over(instance, &container.places);
+    }
+
+    /// A container that never ran is gone. It may be made anew under the same number at once, so nothing of it is
+    /// left for later.
+    fn discarded(&mut self, instance: &Instance, places: &Places) {
+        self.take_away(&Chore { cgroup: places.cgroup.clone(), run: places.run.clone() });
+        self.facts.add(Record::Discarded { instance: instance.clone() });
     }
 
     fn over(&mut self, instance: &Instance, places: &Places) {

@@ -242,11 +242,16 @@ impl Shim {
     }
 
     fn do_chore(&mut self) {
-        if let Some(Chore { cgroup, run }) = self.chores.pop_front() {
-            self.cgroups.remove(&cgroup);
-            let _ = std::fs::remove_dir_all(run);
+        if let Some(chore) = self.chores.pop_front() {
+            self.take_away(&chore);
         }
         self.sweep();
+    }
+
+    pub(super) fn take_away(&self, chore: &Chore) {
+        let Chore { cgroup, run } = chore;
+        self.cgroups.remove(cgroup);
+        let _ = std::fs::remove_dir_all(run);
     }
 
     /// Says that the sandbox is gone, then takes down what the engine need not wait for.
