@@ -183,6 +183,8 @@ impl Shim {
     /// left for later.
     fn discarded(&mut self, instance: &Instance, places: &Places) {
         self.take_away(&Chore { cgroup: places.cgroup.clone(), run: places.run.clone() });
+        // Its writable layer too: a volatile overlay cannot be mounted twice, and nothing has run on it.
+        let _ = std::fs::remove_dir_all(&places.dir);
         self.facts.add(Record::Discarded { instance: instance.clone() });
     }
 
