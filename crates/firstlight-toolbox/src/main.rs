@@ -52,7 +52,7 @@ use verb::{Given, Outcome, Shared};
 /// Brings a distributed system up in the right order, one init step at a time.
 ///
 /// A link to this binary named after a verb acts as that verb. Every flag can also be given as the environment
-/// variable FIRSTLIGHT_<VERB>_<FLAG>, every value as @/path/of/a/file.
+/// variable `FIRSTLIGHT_<VERB>_<FLAG>`, every value as @/path/of/a/file.
 #[derive(Debug, Parser)]
 #[command(name = "fl", version, arg_required_else_help = true, subcommand_required = true, max_term_width = 110)]
 struct Cli {

@@ -58,7 +58,7 @@ pub struct Args {
     /// HTTP: a header that must be there, as NAME or NAME: VALUE
     #[arg(long, value_name = "RULE")]
     expect_header: Vec<HeaderRule>,
-    /// HTTP and files: a condition on the JSON document, as .path==value, .list[*].id==x or .list|length>=3
+    /// HTTP and files: a condition on the JSON document, as `.path==value`, `.list[*].id==x` or `.list|length>=3`
     #[arg(long, value_name = "RULE")]
     expect_json: Vec<JsonRule>,
     /// Another authority to trust, in PEM
