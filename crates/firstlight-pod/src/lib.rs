@@ -1,6 +1,6 @@
 //! Decides a pod's life.
 //!
-//! [`decide`] is a total, pure function: given what was asked ([`Spec`]), what has been seen ([`Seen`]) and the
+//! [`decide()`] is a total, pure function: given what was asked ([`Spec`]), what has been seen ([`Seen`]) and the
 //! time, it answers with a [`Plan`]: what to do, what to tell watchers, and when to look again. There is no
 //! clock, I/O, lock, log or panic here, and no Kubernetes type: `firstlight-api` settles a Pod into a `Spec` and
 //! writes a [`Status`] back, `firstlight-node` calls `decide`, `firstlight-runtime` performs what it asks.
