@@ -21,7 +21,7 @@ const SEED: &str = "PROPTEST_RNG_SEED";
 /// Installs, checks, tests.
 pub(crate) fn run(args: &Args) -> Result<()> {
     setup::packages(&[setup::BUILD, setup::TEST])?;
-    let fl = build::toolbox()?;
+    build::toolbox()?;
     if !args.tests_only {
         run_cargo(&["fmt", "--all", "--check"])?;
         tidy::run()?;
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if std::env::var_os(SEED).is_none() {
         tests.env(SEED, "2");
     }
-    tests.env("FIRSTLIGHT_KUBECTL", kubectl).env("FIRSTLIGHT_TOOLBOX", fl);
+    tests.env("KUBECTL", kubectl);
     shell::run(&mut tests)?;
     if !args.tests_only {
         shell::run(

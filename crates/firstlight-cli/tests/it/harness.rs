@@ -115,7 +115,7 @@ impl Engine {
 
     /// kubectl, to be run by the caller.
     pub(crate) fn kubectl_command(&self, arguments: &[&str]) -> Command {
-        let kubectl = std::env::var_os("FIRSTLIGHT_KUBECTL").unwrap_or_else(|| "kubectl".into());
+        let kubectl = std::env::var_os("KUBECTL").unwrap_or_else(|| "kubectl".into());
         let mut command = Command::new(kubectl);
         command
             .env("KUBECONFIG", self.kubeconfig())
