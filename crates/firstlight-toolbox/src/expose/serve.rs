@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
@@ -55,6 +56,18 @@ struct Figures {
     parked: AtomicU64,
 }
 
+/// Descriptors that are not connections: items, watches, the listener, a marker being read.
+const OTHER_DESCRIPTORS: usize = 64;
+
+/// As many connections as were asked for and as the system grants descriptors for, once all it grants is taken.
+fn bearable(wanted: usize) -> usize {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let granted = if raised.is_ok() { maximum } else { current };
+    let granted = granted.and_then(|granted| usize::try_from(granted).ok()).unwrap_or(usize::MAX);
+    wanted.min(granted.saturating_sub(OTHER_DESCRIPTORS)).max(1)
+}
+
 /// Serves for ever.
 pub async fn serve(
     socket: TcpListener,
@@ -63,7 +76,7 @@ pub async fn serve(
     relayed: Option<PathBuf>,
 ) -> Failure {
     let service = Arc::new(Service { snapshot, relayed, figures: Figures::default() });
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let places = Arc::new(Semaphore::new(bearable(limits.connections)));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             return Failure::io("serving", "the places are gone");

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, context};
 use serde_json::Value;
 
@@ -33,6 +34,9 @@ fn render(set: &[(&str, Value)]) -> Vec<Value> {
     }
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // As `firstlight render` reads a recipe.
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
+    environment.set_syntax(syntax.expect("a syntax"));
     let mut objects = Vec::new();
     for name in ["config", "leader", "follower"] {
         let source = std::fs::read_to_string(recipe().join(format!("templates/{name}.yaml"))).expect("a template");
