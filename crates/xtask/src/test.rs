@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let kubectl = setup::kubectl()?;
     let mut tests = cargo();
-    tests.args(["test", "--workspace", "--"]).args(&args.filter);
+    tests.args(["test", "--workspace", "--no-fail-fast", "--"]).args(&args.filter);
     // The same random lives every time. Seed 2 was chosen knowing the outcome: of 1 to 7, seeds 1 and 6 show an open
     // fault, where an engine's restart tells a running pod as Pending (law `unchanged_by_a_restart`, KRE-5).
     if std::env::var_os(SEED).is_none() {
