@@ -64,9 +64,6 @@ async fn vol_6_a_changed_config_map_is_swapped_into_the_running_pod() {
 #[tokio::test]
 async fn sources_of_another_namespace_are_not_ours() {
     let mut scene = Scene::new();
-    let mut elsewhere = secret("aHVudGVyMg==");
-    elsewhere["metadata"]["namespace"] = json!("other");
-    create(&scene.store, resources::SECRETS, elsewhere).await;
     let p = scene.create(pod("p", with_env("secretKeyRef"))).await;
     scene
         .pod(&p, |pod| {
@@ -74,6 +71,11 @@ async fn sources_of_another_namespace_are_not_ours() {
             text(waiting, &["message"]) == "secret \"c\" not found"
         })
         .await;
-    scene.runtime.until("Pull m/0 m:1").await;
+    let mut elsewhere = secret("dGhlaXJz");
+    elsewhere["metadata"]["namespace"] = json!("other");
+    create(&scene.store, resources::SECRETS, elsewhere).await;
+    create(&scene.store, resources::SECRETS, secret("b3Vycw==")).await;
+    let Do::Create { launch, .. } = scene.runtime.asked("Create m/0 in sandbox 0").await else { panic!() };
+    assert_eq!(launch.env, [("WORD".to_owned(), "ours".to_owned())]);
     scene.node.stop().await;
 }
