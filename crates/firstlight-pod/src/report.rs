@@ -117,7 +117,7 @@ fn of_asked(spec: &Spec, seen: &Seen, what: &Do) -> Vec<Report> {
         },
         Do::Pull { .. } => missing_secrets(spec, seen),
         Do::Start { instance } => match coming(seen, instance) {
-            Some(Coming { stage: Stage::Created { ahead: true, .. }, launch, .. }) => {
+            Some(Coming { stage: Stage::Created { ahead: true }, launch, .. }) => {
                 let image = launch.as_ref().map_or("", |launch| &launch.image);
                 vec![present(instance, image), created(instance)]
             }
@@ -224,7 +224,7 @@ fn find<'a>(spec: &'a Spec, name: &str) -> Option<(&'a Container, Role)> {
 }
 
 fn coming<'a>(seen: &'a Seen, instance: &Instance) -> Option<&'a Coming> {
-    match &seen.history(&instance.container).next {
+    match seen.history(&instance.container).next() {
         Some(Next::Coming(coming)) if coming.attempt == instance.attempt => Some(coming),
         Some(Next::Coming(_) | Next::Live(_)) | None => None,
     }

@@ -28,12 +28,12 @@ pub(crate) fn create(turn: &mut Turn<'_>) {
 
 fn may_be_ahead(turn: &Turn<'_>, container: &Container, role: Role) -> bool {
     let history = turn.history(container);
-    let untouched = match &history.next {
+    let untouched = match history.next() {
         None => true,
         Some(Next::Coming(Coming { turn: None, stage: Stage::Idle, not_ahead: false, .. })) => true,
         Some(Next::Coming(_) | Next::Live(_)) => false,
     };
-    let wanted = match (&history.past, role) {
+    let wanted = match (history.past(), role) {
         (Some(past), Role::Main) => past.lost || restart::again(turn.spec, container, role, past),
         (Some(_), Role::Once | Role::Sidecar) | (None, _) => true,
     };

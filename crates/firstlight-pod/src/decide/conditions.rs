@@ -31,7 +31,7 @@ pub(crate) fn conditions(
     mains: &[ContainerStatus],
 ) -> Vec<Condition> {
     let Turn { spec, seen, now, .. } = turn;
-    let can_start = match seen.sandbox.is_ready() {
+    let can_start = match seen.sandbox.is_ready() && !turn.removes_sandbox() {
         true => Verdict::holds(),
         false => Verdict::fails("", ""),
     };

@@ -106,7 +106,7 @@ fn init_failed(turn: &Turn<'_>) -> Option<(Verdict, Now)> {
     let sandbox = turn.seen.sandbox.attempt();
     turn.containers().filter(|(_, role)| *role == Role::Once).find_map(|(container, role)| {
         let history = turn.history(container);
-        let past = history.past_in(sandbox).filter(|_| history.next.is_none())?;
+        let past = history.past_in(sandbox).filter(|_| history.next().is_none())?;
         let failed = restart::init_failed(&past.terminated) && !restart::again(turn.spec, container, role, past);
         failed.then(|| (Verdict::InitFailed { init: container.name.clone() }, past.terminated.finished_at))
     })
@@ -118,7 +118,7 @@ fn done(turn: &Turn<'_>) -> Option<(Verdict, Now)> {
         .iter()
         .map(|main| {
             let history = turn.history(main);
-            let past = history.past.as_ref().filter(|_| !history.may_run())?;
+            let past = history.past().filter(|_| !history.may_run())?;
             let over = !restart::again(turn.spec, main, Role::Main, past);
             // What was lost with its sandbox ended for another reason than its own.
             let lost = past.lost && turn.spec.restart == RestartPolicy::Never;
@@ -129,7 +129,7 @@ fn done(turn: &Turn<'_>) -> Option<(Verdict, Now)> {
 }
 
 fn sandbox_lost(turn: &Turn<'_>) -> Option<(Verdict, Now)> {
-    let mut pasts = turn.containers().filter_map(|(container, _)| turn.history(container).past.as_ref());
+    let mut pasts = turn.containers().filter_map(|(container, _)| turn.history(container).past());
     let lost_at = match &turn.seen.sandbox {
         Sandbox::Gone { at, .. } => pasts.next().map(|_| *at),
         // The API knows of containers but nothing of a sandbox is left on this machine.

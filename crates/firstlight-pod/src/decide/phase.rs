@@ -45,8 +45,7 @@ fn living(turn: &Turn<'_>, inits: &[ContainerStatus], mains: &[ContainerStatus])
         role == Role::Main
             && turn
                 .history(container)
-                .past
-                .as_ref()
+                .past()
                 .is_some_and(|past| super::restart::again(turn.spec, container, role, past))
     });
     if mains.iter().any(runs) || sidecar_runs || restarts || mains.iter().any(comes_again) {

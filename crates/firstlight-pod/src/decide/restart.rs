@@ -107,6 +107,6 @@ pub(crate) fn held_back(turn: &Turn<'_>, container: &Container, past: &Past) -> 
 pub(crate) fn held_back_before(turn: &Turn<'_>, container: &Container) -> Option<Millis> {
     let history = turn.history(container);
     history.coming().and_then(|coming| coming.turn)?;
-    history.past.as_ref()?;
+    history.past()?;
     history.crashes.as_ref()?.last_delay(turn.spec.rules.backoff_cap)
 }

@@ -75,9 +75,9 @@ fn reason(life: &Life, phase: Phase) -> (String, String) {
 
 fn container_status(turn: &Turn<'_>, life: &Life, container: &Container, role: Role) -> ContainerStatus {
     let history = turn.history(container);
-    let status = match &history.next {
+    let status = match history.next() {
         Some(Next::Live(live)) => of_live(turn, container, role, live),
-        Some(Next::Coming(_)) | None => match &history.past {
+        Some(Next::Coming(_)) | None => match history.past() {
             Some(past) => of_past(turn, life, container, role, past),
             None => ContainerStatus { state: waiting(turn, container), ..ContainerStatus::default() },
         },
@@ -114,7 +114,7 @@ fn of_live(turn: &Turn<'_>, container: &Container, role: Role, live: &Live) -> C
     };
     ContainerStatus {
         state,
-        last: history.past.as_ref().map(|past| cut(turn, &past.terminated)),
+        last: history.past().map(|past| cut(turn, &past.terminated)),
         ready: role != Role::Once && started && probe::readiness(container, live),
         started: Some(started),
         restart_count: live.attempt,
@@ -137,7 +137,7 @@ fn of_past(turn: &Turn<'_>, life: &Life, container: &Container, role: Role, past
     let (state, last) = if superseded {
         (waiting(turn, container), Some(cut(turn, &past.terminated)))
     } else {
-        (State::Terminated(cut(turn, &past.terminated)), history.before.as_ref().map(|before| cut(turn, before)))
+        (State::Terminated(cut(turn, &past.terminated)), history.before().map(|before| cut(turn, before)))
     };
     ContainerStatus {
         ready: role == Role::Once && !superseded && !restart::init_failed(&past.terminated),

@@ -46,12 +46,12 @@ pub(crate) fn advance<'a>(turn: &mut Turn<'a>, container: &'a Container, role: R
         // A regular init counts in its own sandbox only; a main that is done for good is so in every later one (SBX-5).
         let over = match role {
             Role::Once | Role::Sidecar => history.past_in(turn.seen.sandbox.attempt()),
-            Role::Main => history.past.as_ref(),
+            Role::Main => history.past(),
         };
         if over.is_some_and(|past| !restart::again(turn.spec, container, role, past)) {
             return Step::Over;
         }
-        if let Some(past) = &history.past
+        if let Some(past) = history.past()
             && let Some((delay, due)) = restart::held_back(turn, container, past)
         {
             let what = back_off_message(turn, container, delay);
@@ -141,7 +141,7 @@ fn comes<'a>(turn: &mut Turn<'a>, container: &'a Container, role: Role, coming: 
             turn.wait(Some(container), "ContainerDiscarding", format!("\"{name}\" to be made anew"), *since);
             Step::UnderWay
         }
-        Stage::Starting { since, .. } => {
+        Stage::Starting { since } => {
             turn.wait(Some(container), "ContainerStarting", format!("\"{name}\" to start"), *since);
             Step::UnderWay
         }

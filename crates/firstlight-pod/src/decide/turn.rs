@@ -89,6 +89,11 @@ impl<'a> Turn<'a> {
         })
     }
 
+    /// Whether this decision takes the sandbox down.
+    pub(crate) fn removes_sandbox(&self) -> bool {
+        self.actions.iter().any(|action| matches!(action.what, Do::RemoveSandbox { .. }))
+    }
+
     /// Waits for something that will be told.
     pub(crate) fn wait(
         &mut self,

@@ -7,8 +7,10 @@
 //!     └──────────────────────────── the next attempt ◄──────────────────────┘
 //! ```
 //!
-//! What the API said when the worker began is taken as past: a container said to be running counts as lost until
-//! the sandbox's journal proves that it runs or tells its true end.
+//! Two sources tell of it, each of its own authority. Events, and first of all those of the sandbox's journal, say what
+//! happened: folded from the first on they come to the same, whether heard live or replayed after a restart. The API
+//! says what watchers were told, also of instances in sandboxes that are gone. So what the API told lies beside the
+//! fold, not in its way, and counts only until an event tells of the same instance or a later one.
 //!
 //! | file | what it takes in |
 //! | --- | --- |
@@ -27,21 +29,18 @@ use crate::event::StartFailure;
 use crate::status::Terminated;
 use crate::time::Now;
 pub(crate) use live::{HookRun, Live};
-use told::Kept;
+use told::Told;
 pub(crate) use told::with_scheme;
 
 /// Everything known about one container of the pod.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct History {
-    /// The instance that is being made or lives.
-    pub(crate) next: Option<Next>,
-    /// The newest instance that ended.
-    pub(crate) past: Option<Past>,
-    /// How the instance before `past` ended.
-    pub(crate) before: Option<Terminated>,
+    next: Option<Next>,
+    past: Option<Past>,
+    before: Option<Terminated>,
     pub(crate) crashes: Option<Crashes>,
-    /// What the API said of an instance that ran when the worker began.
-    kept: Option<Kept>,
+    /// What the API said when the worker began, while no event told of that instance or a later one.
+    told: Option<Told>,
 }
 
 /// The newest instance, before its end.
@@ -64,6 +63,8 @@ pub(crate) struct Coming {
     pub(crate) tried: Option<Tried>,
     /// Creating it ahead was refused or failed: no second try before its turn.
     pub(crate) not_ahead: bool,
+    /// The container's id, since it was created last.
+    pub(crate) id: String,
     pub(crate) image_id: String,
 }
 
@@ -84,7 +85,6 @@ pub(crate) enum Stage {
         ahead: bool,
     },
     Created {
-        id: String,
         ahead: bool,
     },
     Discarding {
@@ -92,7 +92,6 @@ pub(crate) enum Stage {
     },
     Starting {
         since: Now,
-        id: String,
     },
 }
 
@@ -129,43 +128,52 @@ pub(crate) struct Crashes {
     pub(crate) image: Option<String>,
 }
 
-impl Stage {
-    /// The id of the container, once there is one.
-    fn id(&self) -> Option<&str> {
-        match self {
-            Stage::Created { id, .. } | Stage::Starting { id, .. } => Some(id),
-            Stage::Idle
-            | Stage::Pulling { .. }
-            | Stage::Pulled { .. }
-            | Stage::Creating { .. }
-            | Stage::Discarding { .. } => None,
-        }
-    }
-}
-
 impl History {
     /// The history of a container nothing is known of.
-    pub(crate) const NONE: History = History { next: None, past: None, before: None, crashes: None, kept: None };
+    pub(crate) const NONE: History = History { next: None, past: None, before: None, crashes: None, told: None };
+
+    /// The instance that is being made or lives. One that was only being made when the API tells of a later one is long
+    /// gone; one that lives does so whatever the API tells.
+    pub(crate) fn next(&self) -> Option<&Next> {
+        let told = self.told.as_ref().map(|told| told.past.attempt);
+        self.next.as_ref().filter(|next| match next {
+            Next::Coming(coming) => told.is_none_or(|told| told < coming.attempt),
+            Next::Live(_) => true,
+        })
+    }
+
+    /// The newest instance that ended.
+    pub(crate) fn past(&self) -> Option<&Past> {
+        self.told.as_ref().map(|told| &told.past).or(self.past.as_ref())
+    }
+
+    /// How the instance before [`History::past`] ended.
+    pub(crate) fn before(&self) -> Option<&Terminated> {
+        match &self.told {
+            Some(told) => told.before.as_ref().map(|before| &before.terminated),
+            None => self.before.as_ref(),
+        }
+    }
 
     /// The number the next instance has: a number is used again only if nothing ever ran under it.
     pub(crate) fn next_attempt(&self) -> u32 {
-        match (&self.next, &self.past) {
+        match (self.next(), self.past()) {
             (Some(Next::Coming(coming)), _) => coming.attempt,
-            (Some(Next::Live(live)), _) => live.attempt.saturating_add(1),
+            (Some(Next::Live(live)), past) => live.attempt.max(past.map_or(0, |past| past.attempt)).saturating_add(1),
             (None, Some(past)) => past.attempt.saturating_add(1),
             (None, None) => 0,
         }
     }
 
     pub(crate) fn live(&self) -> Option<&Live> {
-        match &self.next {
+        match self.next() {
             Some(Next::Live(live)) => Some(live),
             Some(Next::Coming(_)) | None => None,
         }
     }
 
     pub(crate) fn coming(&self) -> Option<&Coming> {
-        match &self.next {
+        match self.next() {
             Some(Next::Coming(coming)) => Some(coming),
             Some(Next::Live(_)) | None => None,
         }
@@ -173,7 +181,7 @@ impl History {
 
     /// Whether its process runs, or may.
     pub(crate) fn may_run(&self) -> bool {
-        match &self.next {
+        match self.next() {
             Some(Next::Live(_)) => true,
             Some(Next::Coming(coming)) => matches!(coming.stage, Stage::Starting { .. }),
             None => false,
@@ -182,7 +190,7 @@ impl History {
 
     /// Whether its turn has come in this sandbox: durable evidence, not leftovers (B1).
     pub(crate) fn had_turn_in(&self, sandbox: Option<u32>) -> bool {
-        let now = match &self.next {
+        let now = match self.next() {
             Some(Next::Coming(coming)) => coming.turn.is_some(),
             Some(Next::Live(_)) => true,
             None => false,
@@ -192,7 +200,7 @@ impl History {
 
     /// The newest instance that ended in this sandbox.
     pub(crate) fn past_in(&self, sandbox: Option<u32>) -> Option<&Past> {
-        self.past.as_ref().filter(|past| past.sandbox.is_some() && past.sandbox == sandbox)
+        self.past().filter(|past| past.sandbox.is_some() && past.sandbox == sandbox)
     }
 
     fn coming_mut(&mut self, attempt: u32) -> Option<&mut Coming> {
@@ -225,6 +233,7 @@ impl History {
                 launch: None,
                 tried: None,
                 not_ahead: false,
+                id: String::new(),
                 image_id: String::new(),
             }));
         }
@@ -236,13 +245,17 @@ impl History {
         let Some(coming) = self.enter(attempt) else { return };
         if coming.turn.is_none() {
             coming.turn = Some(at);
-            self.count_restart(image, at);
+            self.count_restart(attempt, image, at);
         }
     }
 
-    fn count_restart(&mut self, image: Option<&str>, at: Now) {
-        if let Some(past) = &self.past {
-            self.crashes = Some(Crashes::after(self.crashes.take(), past.terminated.finished_at, image, at));
+    fn count_restart(&mut self, attempt: u32, image: Option<&str>, at: Now) {
+        // A first instance is no restart.
+        if attempt > 0 {
+            let told = self.told.as_ref().map(|told| &told.past);
+            let earlier = [told, self.past.as_ref()].into_iter().flatten().filter(|past| past.attempt < attempt);
+            let finished = earlier.map(|past| past.terminated.finished_at).max().unwrap_or(at);
+            self.crashes = Some(Crashes::after(self.crashes.take(), finished, image, at));
         }
     }
 }

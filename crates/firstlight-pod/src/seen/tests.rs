@@ -75,20 +75,20 @@ fn folded(events: &[Event]) -> Seen {
 fn a_container_said_to_run_is_lost_unless_the_journal_proves_it() {
     let running = said(State::Running { since: Now(3) }, 2);
     let lost = folded(std::slice::from_ref(&running));
-    let past = lost.history("m").past.as_ref().expect("lost");
+    let past = lost.history("m").past().expect("lost");
     assert_eq!((past.lost, past.attempt, past.terminated.reason.as_str()), (true, 2, "ContainerStatusUnknown"));
 
     let proven = folded(&[running, sandbox(0), created(2), started(2)]);
     let live = proven.history("m").live().expect("it lives");
     assert_eq!((live.attempt, live.id.as_str(), live.kept_ready, live.kept_started), (2, "abc", true, true));
     assert_eq!(live.image.as_deref(), Some("m:1"));
-    assert!(proven.history("m").past.is_none());
+    assert!(proven.history("m").past().is_none());
 }
 
 #[test]
 fn the_true_end_replaces_the_lost_one() {
     let seen = folded(&[said(State::Running { since: Now(3) }, 2), sandbox(0), created(2), started(2), exited(2, 7)]);
-    let past = seen.history("m").past.as_ref().expect("ended");
+    let past = seen.history("m").past().expect("ended");
     assert_eq!((past.lost, past.attempt, past.terminated.code, past.sandbox), (false, 2, 7, Some(0)));
     assert_eq!(seen.history("m").next_attempt(), 3);
 }
@@ -162,7 +162,7 @@ fn a_clock_that_was_set_back_does_not_make_a_crash_long_past() {
         started(0), // says 3 ms, though it was asked for at 90 s
         exited(0, 1),
     ]);
-    assert_eq!(seen.history("m").past.as_ref().map(|past| past.terminated.finished_at), Some(Now(90_000)));
+    assert_eq!(seen.history("m").past().map(|past| past.terminated.finished_at), Some(Now(90_000)));
 }
 
 #[test]
@@ -170,5 +170,60 @@ fn an_instant_still_to_come_is_taken_for_now() {
     let mut exit = exited(0, 1);
     exit.not_after(Now(2));
     let seen = folded(&[sandbox(0), created(0), started(0), exit]);
-    assert_eq!(seen.history("m").past.as_ref().map(|past| past.terminated.finished_at), Some(Now(3)));
+    assert_eq!(seen.history("m").past().map(|past| past.terminated.finished_at), Some(Now(3)));
+}
+
+#[test]
+fn what_the_api_told_of_an_end_gives_way_to_the_journal() {
+    // Said to wait after its first end, with the second instance's post-start hook under way and no id told.
+    let first_end = crate::status::Terminated { code: 1, finished_at: Now(4), ..Default::default() };
+    let waiting = State::Waiting { reason: "PodInitializing".to_owned(), message: String::new() };
+    let Event::Said { mut status, at } = said(waiting, 1) else { unreachable!() };
+    status.mains[0].last = Some(first_end);
+    status.mains[0].container_id = String::new();
+    let seen =
+        folded(&[Event::Said { status, at }, sandbox(0), created(0), started(0), exited(0, 1), created(1), started(1)]);
+    assert_eq!(seen.history("m").live().map(|live| live.attempt), Some(1), "it lives: no other may start beside it");
+}
+
+#[test]
+fn bkf_8_the_count_of_crashes_survives_whatever_the_api_told() {
+    let ended = State::Terminated(crate::status::Terminated { code: 1, finished_at: Now(4), ..Default::default() });
+    let journal = [created(0), started(0), exited(0, 1), created(1), started(1), exited(1, 1), created(2), started(2)];
+    let events: Vec<Event> = [said(ended, 2), sandbox(0)].into_iter().chain(journal).chain([exited(2, 1)]).collect();
+    let seen = folded(&events);
+    assert_eq!(seen.history("m").crashes.as_ref().map(|crashes| crashes.restarts), Some(2));
+    assert_eq!(seen.history("m").next_attempt(), 3);
+}
+
+#[test]
+fn sbx_7_a_journal_cut_short_by_a_power_failure_makes_no_number_used_again() {
+    let events =
+        [said(State::Running { since: Now(3) }, 2), sandbox(0), created(0), started(0), exited(0, 1), created(1)];
+    let seen = folded(&events);
+    assert_eq!((seen.history("m").next(), seen.history("m").next_attempt()), (None, 3));
+    let past = seen.history("m").past().expect("lost");
+    assert_eq!((past.lost, past.attempt), (true, 2));
+}
+
+#[test]
+fn what_ended_in_an_older_sandbox_is_known_from_the_api_alone() {
+    let end = |code| crate::status::Terminated { code, ..Default::default() };
+    let running = said(State::Running { since: Now(3) }, 1);
+    let Event::Said { mut status, at } = running else { unreachable!() };
+    status.mains[0].last = Some(end(7));
+    let shown = folded(&[Event::Said { status, at }, sandbox(1), created(1), started(1)]);
+    let ended = folded(&[said(State::Terminated(end(7)), 0), sandbox(1), created(1), started(1)]);
+    for seen in [shown, ended] {
+        let past = seen.history("m").past().expect("the instance before the one that lives");
+        assert_eq!((past.attempt, past.terminated.code, past.sandbox), (0, 7, None));
+        assert_eq!(seen.history("m").live().map(|live| live.attempt), Some(1));
+    }
+}
+
+#[test]
+fn a_start_that_overtakes_a_discard_is_of_the_container_that_was_created() {
+    let discard = Event::Asked { what: Do::Discard { instance: instance(0) }, at: Now(3) };
+    let seen = folded(&[sandbox(0), created(0), discard, started(0)]);
+    assert_eq!(seen.history("m").live().map(|live| live.id.as_str()), Some("abc"));
 }

@@ -272,7 +272,11 @@ impl World {
     fn remember(&mut self, event: &Event) {
         match event {
             Event::SandboxReady { .. } => self.journal = vec![event.clone()],
-            Event::Created { .. } | Event::Exited { .. } | Event::SandboxGone { .. } => {
+            Event::Created { .. }
+            | Event::Discarded { .. }
+            | Event::StartFailed { failure: StartFailure::Create | StartFailure::Run, .. }
+            | Event::Exited { .. }
+            | Event::SandboxGone { .. } => {
                 self.journal.push(event.clone());
             }
             // The sandbox's own process knows of the commands it ran, and of no hook over the network.

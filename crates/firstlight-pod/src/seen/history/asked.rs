@@ -33,8 +33,7 @@ impl History {
         let image = self.coming().and_then(|coming| coming.launch.as_ref()).map(|launch| launch.image.clone());
         self.take_turn(attempt, image.as_deref(), at);
         if let Some(coming) = self.coming_mut(attempt) {
-            let id = coming.stage.id().unwrap_or_default().to_owned();
-            coming.stage = Stage::Starting { since: at, id };
+            coming.stage = Stage::Starting { since: at };
         }
     }
 

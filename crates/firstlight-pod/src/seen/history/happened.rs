@@ -1,7 +1,7 @@
 //! What happened to a container.
 
-use super::told::{lost, with_scheme};
-use super::{Coming, History, HookRun, Live, Next, Past, Stage, Tried};
+use super::told::{Kept, lost, with_scheme};
+use super::{Coming, History, HookRun, Live, Next, Past, Stage, Told, Tried};
 use crate::event::{Exit, Hook, ProbeKind, StartFailure};
 use crate::status::Terminated;
 use crate::time::Now;
@@ -35,7 +35,8 @@ impl History {
         let ahead = matches!(coming.stage, Stage::Creating { ahead: true, .. });
         coming.tried = None;
         coming.image_id = image_id.to_owned();
-        coming.stage = Stage::Created { id: id.to_owned(), ahead };
+        coming.id = id.to_owned();
+        coming.stage = Stage::Created { ahead };
     }
 
     pub(in crate::seen) fn not_ahead(&mut self, attempt: u32) {
@@ -80,6 +81,8 @@ impl History {
                 coming.stage = Stage::Idle;
             }
             StartFailure::Run => {
+                self.hear_of(attempt);
+                self.take_turn(attempt, None, at);
                 let id = self.id_of(attempt);
                 let terminated = Terminated {
                     code: 128,
@@ -95,34 +98,29 @@ impl History {
     }
 
     pub(in crate::seen) fn started(&mut self, attempt: u32, sandbox: Option<u32>, at: Now) {
-        if let Some(past) = self.past.as_ref().filter(|past| past.attempt >= attempt) {
-            if past.attempt > attempt || !past.lost {
-                return;
-            }
-            // Said to run, and the journal proves it: the instance lives on.
-            self.past = self.before.take().map(|terminated| Past {
-                attempt: attempt.saturating_sub(1),
-                sandbox: None,
-                image_id: String::new(),
-                terminated,
-                lost: false,
-                live: None,
-            });
+        let kept = self.hear_of(attempt);
+        self.take_turn(attempt, None, at);
+        if let Some(coming) = self.coming_mut(attempt) {
+            let live = Live::new(coming, sandbox, at, kept.as_ref());
+            self.next = Some(Next::Live(Box::new(live)));
         }
-        if self.live().is_some_and(|live| live.attempt >= attempt) {
-            return;
+    }
+
+    /// An event tells of this instance. If it is the newest that the API told of, or a later one, events alone tell from
+    /// here on; what remains of the API's word is how older instances ended, and how this one was shown while it ran.
+    fn hear_of(&mut self, attempt: u32) -> Option<Kept> {
+        let told = self.told.take_if(|told| told.past.attempt <= attempt)?;
+        let Told { past, before, kept } = told;
+        let (kept, past, before) =
+            if past.attempt == attempt { (kept, before, None) } else { (None, Some(past), before) };
+        if past.as_ref().map(|past| past.attempt) > self.past.as_ref().map(|past| past.attempt) {
+            (self.past, self.before) = (past, before.map(|before| before.terminated));
         }
-        let kept = self.kept.take().filter(|kept| kept.attempt == attempt);
-        let Some(coming) = self.enter(attempt) else { return };
-        let unturned = coming.turn.is_none();
-        let live = Live::new(coming, sandbox, at, kept.as_ref());
-        if unturned {
-            self.count_restart(None, at);
-        }
-        self.next = Some(Next::Live(Box::new(live)));
+        kept
     }
 
     pub(in crate::seen) fn exited(&mut self, attempt: u32, sandbox: Option<u32>, exit: &Exit) {
+        self.hear_of(attempt);
         let terminated = Terminated {
             code: exit.code,
             reason: exit_reason(exit).to_owned(),
@@ -158,7 +156,7 @@ impl History {
     pub(in crate::seen) fn lost(&mut self, at: Now) {
         let (attempt, sandbox, since, id) = match &self.next {
             Some(Next::Live(live)) => (live.attempt, live.sandbox, live.since, live.id.clone()),
-            Some(Next::Coming(Coming { attempt, stage: Stage::Starting { since, id }, .. })) => {
+            Some(Next::Coming(Coming { attempt, stage: Stage::Starting { since }, id, .. })) => {
                 (*attempt, None, *since, id.clone())
             }
             Some(Next::Coming(_)) => {
@@ -179,7 +177,7 @@ impl History {
 
     fn id_of(&self, attempt: u32) -> String {
         let id = match &self.next {
-            Some(Next::Coming(coming)) if coming.attempt == attempt => coming.stage.id(),
+            Some(Next::Coming(coming)) if coming.attempt == attempt => Some(coming.id.as_str()),
             Some(Next::Live(live)) if live.attempt == attempt => Some(live.id.as_str()),
             Some(Next::Coming(_) | Next::Live(_)) | None => None,
         };

@@ -51,9 +51,9 @@ pub(crate) struct Tries {
 
 impl Live {
     pub(super) fn new(coming: &Coming, sandbox: Option<u32>, since: Now, kept: Option<&Kept>) -> Live {
-        let id = coming.stage.id().map(str::to_owned);
+        let id = Some(coming.id.clone()).filter(|id| !id.is_empty());
         let asked = match &coming.stage {
-            Stage::Starting { since, .. } => Some(*since),
+            Stage::Starting { since } => Some(*since),
             Stage::Idle
             | Stage::Pulling { .. }
             | Stage::Pulled { .. }

@@ -7,10 +7,20 @@ use crate::time::Now;
 /// How a container id reads in the API.
 const ID_SCHEME: &str = "firstlight://";
 
-/// What the API said of an instance that ran when the worker began.
+/// What the API said of a container's newest instances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Told {
+    /// The newest that ran; lost, if it was said to run.
+    pub(super) past: Past,
+    /// The one before it.
+    pub(super) before: Option<Past>,
+    /// How the newest was shown, if it was said to run.
+    pub(super) kept: Option<Kept>,
+}
+
+/// What watchers know of an instance that ran when the worker began, and that no event tells again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Kept {
-    pub(super) attempt: u32,
     pub(super) since: Now,
     pub(super) id: String,
     pub(super) image: String,
@@ -21,46 +31,45 @@ pub(super) struct Kept {
 
 impl History {
     pub(in crate::seen) fn told(&mut self, told: &ContainerStatus, now: Now) {
-        let past = |terminated: Terminated, lost: bool| Past {
-            attempt: told.restart_count,
-            sandbox: None,
-            image_id: told.image_id.clone(),
-            terminated,
-            lost,
-            live: None,
-        };
+        self.told = Told::of(told, now);
+    }
+}
+
+impl Told {
+    /// Nothing, if no instance is said to have run.
+    fn of(told: &ContainerStatus, now: Now) -> Option<Told> {
+        let ended = |terminated: Terminated| past(told.restart_count, &told.image_id, terminated, false);
+        let unseen = |since: Now| past(told.restart_count, &told.image_id, lost(since, now, &told.container_id), true);
+        let last = told.last.clone();
+        let before = last.clone().map(|last| past(told.restart_count.saturating_sub(1), "", last, false));
         match &told.state {
             State::Waiting { .. } => {
-                let last_id = told.last.as_ref().map_or("", |last| last.container_id.as_str());
+                let last_id = last.as_ref().map_or("", |last| last.container_id.as_str());
                 if told.container_id.is_empty() || told.container_id == last_id {
-                    self.past = told.last.clone().map(|last| past(last, false));
-                } else {
-                    // It had started, and its post-start hook was not over.
-                    self.past = Some(past(lost(now, now, &told.container_id), true));
-                    self.before.clone_from(&told.last);
+                    return Some(Told { past: ended(last?), before: None, kept: None });
                 }
+                // It had started, and its post-start hook was not over.
+                Some(Told { past: unseen(now), before, kept: None })
             }
-            State::Terminated(terminated) => {
-                self.past = Some(past(terminated.clone(), false));
-                self.before.clone_from(&told.last);
-            }
+            State::Terminated(terminated) => Some(Told { past: ended(terminated.clone()), before, kept: None }),
             State::Running { since } => {
-                self.past = Some(past(lost(*since, now, &told.container_id), true));
-                self.before.clone_from(&told.last);
-                self.kept = Some(Kept {
-                    attempt: told.restart_count,
+                let kept = Kept {
                     since: *since,
                     id: told.container_id.trim_start_matches(ID_SCHEME).to_owned(),
                     image: told.image.clone(),
                     image_id: told.image_id.clone(),
                     ready: told.ready,
                     started: told.started == Some(true),
-                });
+                };
+                Some(Told { past: unseen(*since), before, kept: Some(kept) })
             }
         }
     }
+}
 
-    // What was asked.
+/// In which sandbox it ran, the API does not tell.
+fn past(attempt: u32, image_id: &str, terminated: Terminated, lost: bool) -> Past {
+    Past { attempt, sandbox: None, image_id: image_id.to_owned(), terminated, lost, live: None }
 }
 
 /// A container id as the API shows it; empty if it is unknown.
