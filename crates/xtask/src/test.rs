@@ -30,10 +30,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let kubectl = setup::kubectl()?;
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--no-fail-fast", "--"]).args(&args.filter);
-    // The same random lives every time. Seed 2 was chosen knowing the outcome: of 1 to 7, seeds 1 and 6 show an open
-    // fault, where an engine's restart tells a running pod as Pending (law `unchanged_by_a_restart`, KRE-5).
+    // The same random lives in every run, so that a failure can be had again; the variable looks elsewhere.
     if std::env::var_os(SEED).is_none() {
-        tests.env(SEED, "2");
+        tests.env(SEED, "1");
     }
     tests.env("KUBECTL", kubectl);
     shell::run(&mut tests)?;
