@@ -107,15 +107,15 @@ impl Shim {
         if self.ending || self.over.contains(&instance) || self.containers.contains_key(&instance) {
             return;
         }
+        let places = self.places(&instance);
         if !self.facts.intend(Record::Creating { instance: instance.clone(), id: order.id.clone() }) {
             let message = "the sandbox's journal cannot be written; is the disk full?".to_owned();
-            self.start_failed(instance, StartFailure::Create, message);
+            self.not_made(&instance, &places, StartFailure::Create, message);
             return;
         }
-        let places = self.places(&instance);
-        match Container::create(self.alone, order, places, &self.cgroups) {
+        match Container::create(self.alone, order, places.clone(), &self.cgroups) {
             Ok(container) => drop(self.containers.insert(instance, container)),
-            Err(error) => self.start_failed(instance, StartFailure::Create, format!("{error:#}")),
+            Err(error) => self.not_made(&instance, &places, StartFailure::Create, format!("{error:#}")),
         }
     }
 

@@ -64,8 +64,7 @@ impl Shim {
             Ok(init) => init,
             Err(error) => {
                 let _ = self.cgroups.kill(&container.places.cgroup);
-                self.over(instance, &container.places);
-                self.start_failed(instance.clone(), StartFailure::Create, error.to_string());
+                self.not_made(instance, &container.places, StartFailure::Create, error.to_string());
                 return;
             }
         };
@@ -111,15 +110,15 @@ impl Shim {
         if discarded {
             self.discarded(instance, &container.places);
         } else {
-            self.over(instance, &container.places);
-            self.start_failed(instance.clone(), failure, message);
+            self.not_made(instance, &container.places, failure, message);
         }
     }
 
-    /// Says that an instance failed before its program ran.
-    pub(super) fn start_failed(&mut self, instance: Instance, failure: StartFailure, message: String) {
-        self.over.insert(instance.clone());
-        self.facts.add(Record::StartFailed { instance, failure, message, at: now() });
+    /// A container that could not be made, or died before it was started, is gone. It is tried again under the same
+    /// number.
+    pub(super) fn not_made(&mut self, instance: &Instance, places: &Places, failure: StartFailure, message: String) {
+        self.clear(places);
+        self.facts.add(Record::StartFailed { instance: instance.clone(), failure, message, at: now() });
     }
 
     /// A gate has something to say.
@@ -156,7 +155,8 @@ impl Shim {
             Life::Created(init) if init.discarded => return self.discarded(instance, &container.places),
             Life::Created(_) => {
                 let message = format!("it died before it was started, with exit code {}", exit_code(status));
-                self.start_failed(ended(), StartFailure::Create, message);
+                self.not_made(instance, &container.places, StartFailure::Create, message);
+                return self.tell_attached(&container, status);
             }
             Life::Starting { init, since } => match init.refusal() {
                 "" => {
@@ -166,7 +166,8 @@ impl Shim {
                 }
                 refusal => {
                     let message = format!("unable to start container process: {refusal}");
-                    self.start_failed(ended(), StartFailure::Run, message);
+                    let (failure, at) = (StartFailure::Run, now());
+                    self.facts.add(Record::StartFailed { instance: ended(), failure, message, at });
                 }
             },
             Life::Running { since, .. } => {
@@ -174,18 +175,26 @@ impl Shim {
                 self.facts.add(Record::Exited { instance: ended(), exit });
             }
         }
-        let attached: Vec<u64> = container.streams.peers().collect();
-        attached.into_iter().for_each(|id| self.tell_last(id, &Told::Ended { code: exit_code(status) }));
+        self.tell_attached(&container, status);
         self.over(instance, &container.places);
     }
 
-    /// A container that never ran is gone. It may be made anew under the same number at once, so nothing of it is
-    /// left for later.
+    fn tell_attached(&mut self, container: &Container, status: WaitStatus) {
+        let attached: Vec<u64> = container.streams.peers().collect();
+        attached.into_iter().for_each(|id| self.tell_last(id, &Told::Ended { code: exit_code(status) }));
+    }
+
+    /// A container that never ran is gone, as asked. It may be made anew under the same number at once.
     fn discarded(&mut self, instance: &Instance, places: &Places) {
-        self.take_away(&Chore { cgroup: places.cgroup.clone(), run: places.run.clone() });
-        // Its writable layer too: a volatile overlay cannot be mounted twice, and nothing has run on it.
-        let _ = std::fs::remove_dir_all(&places.dir);
+        self.clear(places);
         self.facts.add(Record::Discarded { instance: instance.clone() });
+    }
+
+    /// Leaves nothing of a container that never ran, for it may be made again: not its writable layer either, because
+    /// a volatile overlay cannot be mounted twice, and nothing has run on it.
+    fn clear(&mut self, places: &Places) {
+        self.take_away(&Chore { cgroup: places.cgroup.clone(), run: places.run.clone() });
+        let _ = std::fs::remove_dir_all(&places.dir);
     }
 
     fn over(&mut self, instance: &Instance, places: &Places) {

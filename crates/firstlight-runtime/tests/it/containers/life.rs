@@ -112,6 +112,18 @@ fn what_cannot_be_created_says_why() {
 }
 
 #[test]
+fn what_could_not_be_created_can_be_under_the_same_number_once_its_cause_is_gone() {
+    with_world(async |world| {
+        world.sandbox().await;
+        let late = || firstlight_pod::Launch { mounts: vec![mount("late", "/v")], ..script("echo made") };
+        let first = world.create(&instance("a"), late()).await;
+        assert!(matches!(first, Event::StartFailed { failure: StartFailure::Create, .. }), "{first:?}");
+        world.volumes(&["late"]).await;
+        assert_eq!(world.run("a", late()).await.1, "made\n");
+    });
+}
+
+#[test]
 fn msg_1_the_last_word_is_told_and_bounded() {
     with_world(async |world| {
         world.sandbox().await;
