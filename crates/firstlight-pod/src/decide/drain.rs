@@ -18,8 +18,9 @@ pub(crate) fn drain(turn: &mut Turn<'_>, ending: &Ending) {
         still_runs = still_runs || history.may_run();
         if let Some(live) = history.live() {
             let its_turn = role != Role::Sidecar || !later_runs(turn, index);
-            let grace = match restart::stop_reason(container, role, live).zip(live.stop_asked) {
-                // Its own end had begun already, and may be nearer.
+            // An end of its own that began before the pod's may be nearer.
+            let began = live.stop_asked.filter(|began| *began < grace.since);
+            let grace = match restart::stop_reason(container, role, live).zip(began) {
                 Some((reason, since)) => nearer(grace, Grace { since, length: reason.grace(turn.spec, container) }),
                 None => grace,
             };

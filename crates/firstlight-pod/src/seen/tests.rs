@@ -227,3 +227,13 @@ fn a_start_that_overtakes_a_discard_is_of_the_container_that_was_created() {
     let seen = folded(&[sandbox(0), created(0), discard, started(0)]);
     assert_eq!(seen.history("m").live().map(|live| live.id.as_str()), Some("abc"));
 }
+
+#[test]
+fn what_was_created_ahead_and_died_waiting_is_not_made_ahead_again() {
+    let message = "it died before it was started, with exit code 137".to_owned();
+    let died =
+        Event::StartFailed { instance: instance(0), failure: crate::event::StartFailure::Create, message, at: Now(3) };
+    let seen = folded(&[sandbox(0), created(0), died]);
+    let coming = seen.history("m").coming().expect("its turn is still to come");
+    assert_eq!((coming.not_ahead, &coming.tried, &coming.stage), (true, &None, &Stage::Idle));
+}

@@ -110,7 +110,8 @@ impl World {
         // What the engine itself was doing dies with it; what the sandbox's own process does goes on.
         self.queue.retain(|_, event| match event {
             Event::Created { .. } | Event::Discarded { .. } | Event::Started { .. } | Event::Exited { .. } => true,
-            Event::StartFailed { .. } | Event::HookDone { .. } | Event::Probed { .. } => true,
+            Event::HookDone { .. } | Event::Probed { .. } => true,
+            Event::StartFailed { failure, .. } => *failure != StartFailure::Config,
             Event::VolumesReady { .. }
             | Event::VolumesFailed { .. }
             | Event::SandboxReady { .. }
@@ -339,6 +340,10 @@ impl World {
             },
             Do::Pull { instance, image, .. } => return self.pull(instance, image),
             Do::Create { instance, launch, ahead, .. } => {
+                // What an engine that died asked to create is created once.
+                if self.queue.values().any(|event| answers_creation(event, &instance)) {
+                    return;
+                }
                 let absent =
                     self.manners.absent.contains_key(&launch.image) || self.manners.images.contains_key(&launch.image);
                 match self.manners.refused.get(&instance.container).cloned() {
@@ -444,6 +449,13 @@ fn id(instance: &Instance) -> String {
 
 fn digest(image: &str) -> String {
     format!("sha256:{image}")
+}
+
+fn answers_creation(event: &Event, instance: &Instance) -> bool {
+    match event {
+        Event::Created { instance: of, .. } | Event::StartFailed { instance: of, .. } => of == instance,
+        _ => false,
+    }
 }
 
 fn answers_the_same(a: &Event, b: &Event) -> bool {

@@ -66,17 +66,10 @@ impl History {
         match failure {
             StartFailure::Config | StartFailure::Create => {
                 let Some(coming) = self.coming_mut(attempt) else { return };
-                match coming.stage {
-                    Stage::Creating { ahead: true, .. } => coming.not_ahead = true,
-                    Stage::Idle
-                    | Stage::Pulling { .. }
-                    | Stage::Pulled { .. }
-                    | Stage::Creating { .. }
-                    | Stage::Created { .. }
-                    | Stage::Discarding { .. }
-                    | Stage::Starting { .. } => {
-                        coming.tried = Some(Tried { failure, message: message.to_owned(), at });
-                    }
+                match coming.turn {
+                    // Also if it was created and died waiting: else it would be made ahead again and again.
+                    None => coming.not_ahead = true,
+                    Some(_) => coming.tried = Some(Tried { failure, message: message.to_owned(), at }),
                 }
                 coming.stage = Stage::Idle;
             }
