@@ -6,6 +6,7 @@
 use crate::admission;
 use crate::failure::Failure;
 use crate::metadata::{finalizers, grace, is_deleting, late_finalizers, update as keep_books};
+use crate::ownership;
 use crate::part::Part;
 use crate::request::WriteOptions;
 use crate::router::Ask;
@@ -39,13 +40,15 @@ pub(crate) struct Write {
     pub(crate) options: WriteOptions,
     /// The client names no revision, so a lost race is ours to run again.
     pub(crate) retries: bool,
+    /// It was applied: it says itself who set which field.
+    pub(crate) applied: bool,
 }
 
 /// Puts what the client `sent` for a part of `old` in its place.
 pub(crate) async fn replace(ask: &Ask<'_>, how: Write, old: &Arc<Object>, sent: Value) -> Result<Outcome, Failure> {
-    let Write { part, options, retries } = how;
+    let Write { part, options, retries, applied } = how;
     preconditions(ask, old, &sent)?;
-    let next = next(ask, part, old, sent)?;
+    let next = next(ask, part, applied, old, sent)?;
     if next == old.value {
         return Ok(Outcome::Stored(old.clone()));
     }
@@ -89,7 +92,7 @@ fn needs_version(resource: Resource) -> bool {
 }
 
 /// The next state, if the rules allow it.
-fn next(ask: &Ask<'_>, part: Part, old: &Object, sent: Value) -> Result<Value, StatusError> {
+fn next(ask: &Ask<'_>, part: Part, applied: bool, old: &Object, sent: Value) -> Result<Value, StatusError> {
     let kind = ask.target.kind;
     let mut next = part.merge(kind, &old.value, sent);
     keep_books(&old.value, &mut next);
@@ -102,25 +105,33 @@ fn next(ask: &Ask<'_>, part: Part, old: &Object, sent: Value) -> Result<Value, S
         Part::Status | Part::Finalize => fields::canonical(stored_kind(ask).ty, &mut next),
     }
     next["metadata"]["resourceVersion"] = old.revision.0.to_string().into();
-    // What did not change was valid before: most status writes touch nothing that has rules.
-    let checked = match part {
-        Part::Whole | Part::Scale | Part::Finalize => true,
-        Part::Status => at(&next, &["metadata"]) != at(&old.value, &["metadata"]),
-    };
-    let mut problems = if checked { validate::update(stored_kind(ask), &old.value, &next) } else { Vec::new() };
-    // An object from when a power was on stays what it is; only asking anew is refused.
-    if checked && powers::refused(stored_kind(ask), &old.value, ask.api.powers).is_empty() {
-        problems.extend(powers::refused(stored_kind(ask), &next, ask.api.powers));
-    }
-    problems.extend(late_finalizers(&old.value, &next));
+    let problems = problems(ask, part, &old.value, &next);
     if !problems.is_empty() {
         return Err(StatusError::invalid(kind, ask.target.name(), problems));
+    }
+    if !applied {
+        ownership::track(ask, Some(&old.value), &mut next);
     }
     // The API's own act, on which no rule for clients bears: the last gate went, so the pod gets its node.
     if part == Part::Whole && admission::gates(&next).is_empty() && !admission::gates(&old.value).is_empty() {
         admission::bind(ask, &mut next);
     }
     Ok(next)
+}
+
+/// What keeps the next state from being stored.
+fn problems(ask: &Ask<'_>, part: Part, old: &Value, next: &Value) -> Vec<FieldError> {
+    let mut problems: Vec<FieldError> = late_finalizers(old, next).into_iter().collect();
+    // What did not change was valid before: most status writes touch nothing that has rules.
+    if part == Part::Status && at(next, &["metadata"]) == at(old, &["metadata"]) {
+        return problems;
+    }
+    problems.extend(validate::update(stored_kind(ask), old, next));
+    // An object from when a power was on stays what it is; only asking anew is refused.
+    if powers::refused(stored_kind(ask), old, ask.api.powers).is_empty() {
+        problems.extend(powers::refused(stored_kind(ask), next, ask.api.powers));
+    }
+    problems
 }
 
 /// The kind an object is stored as, whichever view of it is asked for.

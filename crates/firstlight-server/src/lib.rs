@@ -9,7 +9,7 @@
 //! | `path`, `query`, `request`, `payload` | what a request means: target, options, body |
 //! | `router` | which handler answers |
 //! | `verbs`, `subresources`, `reviews` | what is done |
-//! | `change`, `part`, `metadata`, `admission` | how an object becomes another, and what the API keeps in it |
+//! | `change`, `part`, `metadata`, `ownership`, `admission` | how an object becomes another, and what the API keeps in it |
 //! | `selection`, `paging`, `representation`, `event_view`, `failure` | what is answered, and in which form |
 //! | `discovery`, `health` | what is served at all |
 //! | [`identity`] | who may be trusted: the data directory's certificate authority, and what it signs |
@@ -34,6 +34,7 @@ pub mod identity;
 mod ids;
 pub mod listener;
 mod metadata;
+mod ownership;
 mod paging;
 mod part;
 mod path;

@@ -25,10 +25,10 @@ pub(crate) fn of(object: &mut Value) -> &mut Map<String, Value> {
     metadata.as_object_mut().expect("it was just made an object")
 }
 
-/// What a new object gets, whatever the client said.
+/// What a new object gets, whatever the client said. Who set its fields is [`crate::ownership`]'s.
 pub(crate) fn create(object: &mut Value, namespace: &str, now: Timestamp) {
     let metadata = of(object);
-    for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "selfLink", "generation"] {
+    for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"] {
         metadata.remove(field);
     }
     if namespace.is_empty() {
@@ -44,7 +44,6 @@ pub(crate) fn create(object: &mut Value, namespace: &str, now: Timestamp) {
 /// is for validation, but for the generation, which is the API's alone.
 pub(crate) fn update(old: &Value, new: &mut Value) {
     let metadata = of(new);
-    metadata.remove("managedFields");
     metadata.remove("selfLink");
     let before = |field: &str| at(old, &["metadata", field]).cloned();
     for field in ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] {

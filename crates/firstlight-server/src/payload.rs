@@ -85,9 +85,9 @@ impl Payload {
         Ok(Some(value))
     }
 
-    /// A patch's document.
-    pub(crate) fn patch(&self) -> Result<Decoded, StatusError> {
-        decode(Format::Json, &self.bytes)
+    /// A patch's document, written in JSON or, where it is applied, in YAML.
+    pub(crate) fn patch(&self, format: Format) -> Result<Decoded, StatusError> {
+        decode(format, &self.bytes)
     }
 
     fn of_type(

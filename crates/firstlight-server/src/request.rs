@@ -3,6 +3,7 @@
 //! Options come from the query; those of a deletion also from the body. What upstream refuses is refused in its
 //! words (`k8s.io/apimachinery/pkg/apis/meta/{internalversion,v1}/validation`).
 
+use crate::ownership;
 use crate::path::Target;
 use crate::query::Query;
 use firstlight_api::object::text;
@@ -178,13 +179,35 @@ impl WriteOptions {
             }
         };
         let dry_run = dry_run(of, query.all("dryRun").filter(|word| !word.is_empty()))?;
-        if query.text("fieldManager").is_some_and(|name| name.chars().count() > 128) {
-            let problem =
-                FieldError::invalid("fieldManager", query.text("fieldManager"), "may not be more than 128 characters");
-            return Err(invalid(of, problem));
-        }
+        field_manager(query, of)?;
         Ok(WriteOptions { dry_run, validation })
     }
+}
+
+fn field_manager(query: &Query, of: &str) -> Result<(), StatusError> {
+    let Some(name) = query.text("fieldManager") else { return Ok(()) };
+    let problem = if name.len() > ownership::NAME_MAX {
+        format!("may not be more than {} bytes", ownership::NAME_MAX)
+    } else if name.chars().any(char::is_control) {
+        "should only contain printable characters".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(invalid(of, FieldError::invalid("fieldManager", name, problem)))
+}
+
+/// What only an apply says, and must say (`metav1/validation.ValidatePatchOptions`).
+pub(crate) fn apply_options(query: &Query, applies: bool) -> Result<(), StatusError> {
+    if applies && query.text("fieldManager").is_none() {
+        return Err(invalid("PatchOptions", FieldError::required("fieldManager", "is required for apply patch")));
+    }
+    if !applies && query.flag("force").is_some() {
+        return Err(invalid(
+            "PatchOptions",
+            FieldError::forbidden("force", "may not be specified for non-apply patch"),
+        ));
+    }
+    Ok(())
 }
 
 /// What becomes of what depends on a deleted object.

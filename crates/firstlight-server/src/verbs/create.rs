@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::payload::Payload;
 use crate::request::WriteOptions;
 use crate::router::Ask;
-use crate::{ids, metadata};
+use crate::{ids, metadata, ownership};
 use firstlight_api::object::text;
 use firstlight_api::status_error::StatusError;
 use firstlight_api::{admit, defaults, fields, powers, validate};
@@ -24,16 +24,26 @@ const NAMES: usize = 8;
 pub(crate) async fn create(ask: &mut Ask<'_>, payload: &Payload) -> Result<Response<Body>, Failure> {
     let options = WriteOptions::read(ask.query, "CreateOptions")?;
     let object = payload.object(ask.target.kind, options.validation, &mut ask.warnings)?;
-    create_object(ask, options, object).await
+    create_object(ask, options, Origin::Sent, object).await
+}
+
+/// Where a new object comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A client sent it as it is.
+    Sent,
+    /// It was applied: it says itself who set which field.
+    Applied,
 }
 
 /// Creates an object, decoded and in the form that is stored.
 pub(crate) async fn create_object(
     ask: &Ask<'_>,
     options: WriteOptions,
+    origin: Origin,
     object: Value,
 ) -> Result<Response<Body>, Failure> {
-    let mut object = prepared(ask, object)?;
+    let mut object = prepared(ask, origin, object)?;
     let prefix = text(&object, &["metadata", "generateName"]).to_owned();
     let generates = text(&object, &["metadata", "name"]).is_empty() && !prefix.is_empty();
     let attempts = if generates { NAMES } else { 1 };
@@ -65,7 +75,7 @@ pub(crate) async fn create_object(
 }
 
 /// The object as it will be stored, but for a generated name.
-fn prepared(ask: &Ask<'_>, mut object: Value) -> Result<Value, Failure> {
+fn prepared(ask: &Ask<'_>, origin: Origin, mut object: Value) -> Result<Value, Failure> {
     let kind = ask.target.kind;
     let metadata_text = |field| text(&object, &["metadata", field]);
     in_its_namespace(metadata_text("namespace"), &ask.target.namespace)?;
@@ -76,8 +86,15 @@ fn prepared(ask: &Ask<'_>, mut object: Value) -> Result<Value, Failure> {
     let name = [metadata_text("name"), metadata_text("generateName")].into_iter().find(|name| !name.is_empty());
     admission::namespace(ask.api, kind.resource, &ask.target.namespace, name.unwrap_or(""))?;
     metadata::of(&mut object).remove("resourceVersion");
+    if origin == Origin::Sent {
+        metadata::of(&mut object).remove("managedFields");
+    }
     metadata::create(&mut object, &ask.target.namespace, ask.now);
     defaults::apply(stored_kind(ask), &mut object);
+    if origin == Origin::Sent {
+        // Before the API adds its own: what nobody asked for nobody owns.
+        ownership::track(ask, None, &mut object);
+    }
     admission::create(ask, &mut object)?;
     admit::create(stored_kind(ask), &mut object);
     admission::bind(ask, &mut object);

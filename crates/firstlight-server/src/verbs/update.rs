@@ -1,6 +1,6 @@
 //! PUT of an object or a part of it.
 
-use super::create::{create_object, in_its_namespace};
+use super::create::{Origin, create_object, in_its_namespace};
 use super::get;
 use crate::body::Body;
 use crate::change::{ATTEMPTS, Outcome, Write, replace};
@@ -32,11 +32,11 @@ pub(crate) async fn update(ask: &mut Ask<'_>, part: Part, payload: &Payload) -> 
             Ok(old) => old,
             Err(_) if part == Part::Whole && creates(ask.target.kind.resource) => {
                 crate::metadata::of(&mut sent).remove("resourceVersion");
-                return create_object(ask, options, sent).await;
+                return create_object(ask, options, Origin::Sent, sent).await;
             }
             Err(missing) => return Err(missing.into()),
         };
-        match replace(ask, Write { part, options, retries }, &old, sent.clone()).await? {
+        match replace(ask, Write { part, options, retries, applied: false }, &old, sent.clone()).await? {
             Outcome::Raced => {}
             Outcome::Stored(object) => return Ok(stored(ask, part, &object)),
             Outcome::Unstored(value) => return Ok(shown(ask, part, &value)),
@@ -62,7 +62,7 @@ pub(crate) fn shown(ask: &Ask<'_>, part: Part, value: &Value) -> Response<Body> 
 }
 
 /// The object says either nothing of its name and namespace or what the path says.
-fn addressed(ask: &Ask<'_>, sent: &mut Value) -> Result<(), StatusError> {
+pub(crate) fn addressed(ask: &Ask<'_>, sent: &mut Value) -> Result<(), StatusError> {
     let (name, path) = (text(sent, &["metadata", "name"]), ask.target.name());
     if name.is_empty() {
         crate::metadata::of(sent).insert("name".to_owned(), path.into());

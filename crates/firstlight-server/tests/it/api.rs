@@ -1,5 +1,6 @@
 //! The API, asked in process: one file for each verb or topic of Kubernetes' API.
 
+mod apply;
 mod create;
 mod delete;
 mod discovery;

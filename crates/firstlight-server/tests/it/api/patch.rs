@@ -1,7 +1,6 @@
 //! PATCH: the three dialects, and what is refused.
 
-use super::{CONFIGMAPS, Cluster, PODS, ask, at, config_map, pod};
-use http::header;
+use super::{CONFIGMAPS, Cluster, PODS, at, config_map, pod};
 use serde_json::json;
 
 #[tokio::test]
@@ -59,16 +58,4 @@ async fn what_is_no_patch_of_this_object_is_refused() {
     assert!(strict.failure().2.contains("unknown field \"dat\""));
     let warned = cluster.patch(&format!("{path}?dryRun=All"), "merge-patch", json!({"dat": {}})).await;
     assert_eq!(warned.warnings(), ["299 - \"unknown field \\\"dat\\\"\""]);
-}
-
-#[tokio::test]
-async fn server_side_apply_is_refused_by_name_with_the_way_out() {
-    let cluster = Cluster::start().await;
-    cluster.post(CONFIGMAPS, config_map("a", json!({}))).await.expect(201);
-    let mut request = ask("PATCH", &format!("{CONFIGMAPS}/a?fieldManager=me"), Some(config_map("a", json!({}))));
-    let media_type = "application/apply-patch+yaml".parse().expect("a media type");
-    request.headers_mut().insert(header::CONTENT_TYPE, media_type);
-    let refused = cluster.send(request).await.failure();
-    assert_eq!((refused.0, refused.1.as_str()), (415, "UnsupportedMediaType"));
-    assert!(refused.2.contains("use client-side apply"), "{}", refused.2);
 }
