@@ -43,6 +43,11 @@ impl Failure {
         self.error.reason == "NotFound"
     }
 
+    /// Whether there is such an object, where there should be none.
+    pub(crate) fn is_already_exists(&self) -> bool {
+        self.error.reason == "AlreadyExists"
+    }
+
     /// The answer.
     pub(crate) fn response(self) -> Response<Body> {
         let Failure { error, token } = self;

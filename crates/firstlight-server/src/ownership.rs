@@ -49,6 +49,36 @@ pub(crate) fn track(ask: &Ask<'_>, live: Option<&Value>, new: &mut Value) {
     patch::track(stored_kind(ask), live, new, writer);
 }
 
+/// Whether a write changes nothing but when somebody set what: then it is none
+/// (`k8s.io/apiserver/pkg/endpoints/handlers/fieldmanager/equality.go`).
+pub(crate) fn same_but_for_times(old: &Value, new: &Value) -> bool {
+    if old == new {
+        return true;
+    }
+    let (Some(left), Some(right)) = (managers(old), managers(new)) else { return false };
+    if left.len() != right.len() || !left.iter().zip(right).all(|(left, right)| same_entry(left, right)) {
+        return false;
+    }
+    same_but(old, new, "metadata", |old, new| same_but(old, new, "managedFields", |_, _| true))
+}
+
+fn managers(object: &Value) -> Option<&Vec<Value>> {
+    at(object, &["metadata", "managedFields"]).and_then(Value::as_array)
+}
+
+fn same_entry(left: &Value, right: &Value) -> bool {
+    same_but(left, right, "time", |_, _| true)
+}
+
+/// Whether two objects have the same fields with the same values, where one field is compared in its own way.
+fn same_but(left: &Value, right: &Value, field: &str, same: impl Fn(&Value, &Value) -> bool) -> bool {
+    let (Some(left), Some(right)) = (left.as_object(), right.as_object()) else { return left == right };
+    left.len() == right.len()
+        && left.iter().all(|(key, value)| {
+            right.get(key).is_some_and(|other| if key == field { same(value, other) } else { value == other })
+        })
+}
+
 fn below(ask: &Ask<'_>) -> &'static str {
     ask.target.subresource.map_or("", |subresource| subresource.name)
 }

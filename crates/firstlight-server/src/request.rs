@@ -184,15 +184,16 @@ impl WriteOptions {
     }
 }
 
+/// The manager's name is one (`metav1/validation.ValidateFieldManager`).
 fn field_manager(query: &Query, of: &str) -> Result<(), StatusError> {
     let Some(name) = query.text("fieldManager") else { return Ok(()) };
-    let problem = if name.len() > ownership::NAME_MAX {
-        format!("may not be more than {} bytes", ownership::NAME_MAX)
-    } else if name.chars().any(char::is_control) {
-        "should only contain printable characters".to_owned()
-    } else {
+    if name.len() > ownership::NAME_MAX {
+        return Err(invalid(of, FieldError::too_long("fieldManager", ownership::NAME_MAX)));
+    }
+    let Some((at, character)) = name.char_indices().find(|(_, character)| character.is_control()) else {
         return Ok(());
     };
+    let problem = format!("invalid character U+{:04X} (at position {at})", u32::from(character));
     Err(invalid(of, FieldError::invalid("fieldManager", name, problem)))
 }
 

@@ -22,6 +22,7 @@ use field_set::FieldSet;
 use holds::Holds;
 use managers::{Manager, Operation};
 use serde_json::{Value, json};
+use std::mem::take;
 
 /// Who writes, and what.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +73,7 @@ pub fn apply(
     let holds = Holds::of_type(kind.ty);
     let mut merged = merge::merge(holds, Some(&before), Some(&config)).unwrap_or_else(|| json!({}));
     let mut me = writer.as_manager(kind, Operation::Apply);
-    let last = take(&mut managers, &me);
+    let last = taken(&mut managers, &me);
     me.fields = fields_of(holds, &config).without(&reset_fields(kind, writer.subresource));
     managers.push(me.clone());
     if let Some(last) = &last {
@@ -89,7 +90,7 @@ pub fn apply(
     }
     disown(&mut managers, &me, &changes);
     if let Some(me) = managers.iter_mut().find(|m| m.is(&me)) {
-        me.fields = me.fields.difference(&never_owned());
+        me.fields = take(&mut me.fields).difference(&never_owned());
         // What changes nothing keeps its time, so that it is no write.
         if live.is_some() && merged == before {
             me.time = last.and_then(|last| last.time);
@@ -121,27 +122,26 @@ fn known(kind: &Kind, live: Option<&Value>, writer: Writer<'_>) -> Result<(Value
 /// before, `new` the object after defaulting; its `managedFields` are replaced.
 pub fn track(kind: &Kind, live: Option<&Value>, new: &mut Value, writer: Writer<'_>) {
     let mut managers = asked_for(live, new, writer);
-    let after = managers::without(new);
+    managers::forget(new);
     // An object whose managers were never known stays so until it is applied to.
     if live.is_some() && managers.is_empty() {
-        *new = after;
         return;
     }
-    let before = live.map_or_else(|| config::zero(kind.ty), managers::without);
-    let changes = Changes::between(Holds::of_type(kind.ty), &before, &after);
+    let nothing = live.is_none().then(|| config::zero(kind.ty));
+    let before = live.or(nothing.as_ref()).unwrap_or(&Value::Null);
+    let changes = Changes::between(Holds::of_type(kind.ty), before, new);
     let changes = changes.without(&reset_fields(kind, writer.subresource));
     let nobody = Manager { name: String::new(), ..writer.as_manager(kind, Operation::Update) };
     disown(&mut managers, &nobody, &changes);
     let mut me = writer.as_manager(kind, Operation::Update);
     me.fields = changes.written().difference(&never_owned());
     if !me.fields.is_empty() {
-        if let Some(earlier) = take(&mut managers, &me) {
+        if let Some(earlier) = taken(&mut managers, &me) {
             me.fields = me.fields.union(&earlier.fields);
         }
         managers.push(me);
     }
     managers::cap(&mut managers);
-    *new = after;
     managers::write(new, managers);
 }
 
@@ -158,7 +158,7 @@ fn asked_for(live: Option<&Value>, new: &Value, writer: Writer<'_>) -> Vec<Manag
 }
 
 /// Takes a manager's entry out of the list.
-fn take(managers: &mut Vec<Manager>, me: &Manager) -> Option<Manager> {
+fn taken(managers: &mut Vec<Manager>, me: &Manager) -> Option<Manager> {
     let place = managers.iter().position(|m| m.is(me))?;
     Some(managers.remove(place))
 }
@@ -167,15 +167,18 @@ fn take(managers: &mut Vec<Manager>, me: &Manager) -> Option<Manager> {
 fn conflicts(managers: &[Manager], me: &Manager, changes: &Changes) -> Vec<(Manager, FieldSet)> {
     let written = changes.written();
     let others = managers.iter().filter(|m| !m.is(me));
-    others.map(|m| (m.clone(), m.fields.intersection(&written))).filter(|(_, set)| !set.is_empty()).collect()
+    others
+        .map(|m| (m, m.fields.intersection(&written)))
+        .filter(|(_, set)| !set.is_empty())
+        .map(|(m, set)| (m.clone(), set))
+        .collect()
 }
 
 /// Takes what is written or removed from every other manager, and what is left without a field from the list.
 fn disown(managers: &mut Vec<Manager>, me: &Manager, changes: &Changes) {
     let written = changes.written();
     for manager in managers.iter_mut().filter(|m| !m.is(me)) {
-        let taken = manager.fields.intersection(&written);
-        manager.fields = manager.fields.difference(&taken).difference(&changes.removed);
+        manager.fields = take(&mut manager.fields).difference(&written).difference(&changes.removed);
     }
     managers.retain(|m| m.is(me) || !m.fields.is_empty());
 }
@@ -189,7 +192,7 @@ fn pruned(holds: Holds, merged: &Value, last: &FieldSet, managers: &[Manager]) -
     let without_last = merge::remove(holds, merged, &last);
     let owned = managers.iter().fold(FieldSet::default(), |owned, manager| owned.union(&manager.fields));
     let kept = fields(&without_last).union(&with_parents(&owned));
-    let owned_back = merge::remove(holds, merged, &all.difference(&kept));
+    let owned_back = merge::remove(holds, merged, &all.clone().difference(&kept));
     // What was removed along with an owned parent, but was never this manager's, comes back.
     let gone = all.difference(&fields(&owned_back)).intersection(&last);
     merge::remove(holds, merged, &gone)
@@ -198,21 +201,21 @@ fn pruned(holds: Holds, merged: &Value, last: &FieldSet, managers: &[Manager]) -
 /// Fields that nobody owns: they say what the object is.
 fn never_owned() -> FieldSet {
     let mut set = FieldSet::default();
-    for name in ["apiVersion", "kind", "metadata"] {
-        set.insert(&[format!("f:{name}")]);
+    for name in ["f:apiVersion", "f:kind", "f:metadata"] {
+        set.insert(&[name]);
     }
     for name in [
-        "name",
-        "namespace",
-        "creationTimestamp",
-        "selfLink",
-        "uid",
-        "clusterName",
-        "generation",
-        "managedFields",
-        "resourceVersion",
+        "f:name",
+        "f:namespace",
+        "f:creationTimestamp",
+        "f:selfLink",
+        "f:uid",
+        "f:clusterName",
+        "f:generation",
+        "f:managedFields",
+        "f:resourceVersion",
     ] {
-        set.insert(&["f:metadata".to_owned(), format!("f:{name}")]);
+        set.insert(&["f:metadata", name]);
     }
     set
 }
@@ -222,8 +225,8 @@ fn never_owned() -> FieldSet {
 fn reset_fields(kind: &Kind, subresource: &str) -> FieldSet {
     let mut set = FieldSet::default();
     match subresource {
-        "" if kind.subresource("status").is_some() => set.insert(&["f:status".to_owned()]),
-        "status" => set.insert(&["f:spec".to_owned()]),
+        "" if kind.subresource("status").is_some() => set.insert(&["f:status"]),
+        "status" => set.insert(&["f:spec"]),
         _ => {}
     }
     set

@@ -134,8 +134,13 @@ impl Engine {
 
     /// `kubectl apply -f -`, whatever comes of it.
     pub(crate) fn try_apply(&self, object: &Value) -> Output {
+        self.pipe(&["apply", "-f", "-"], object)
+    }
+
+    /// kubectl that reads this object, whatever comes of it.
+    pub(crate) fn pipe(&self, arguments: &[&str], object: &Value) -> Output {
         let mut child = self
-            .kubectl_command(&["apply", "-f", "-"])
+            .kubectl_command(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

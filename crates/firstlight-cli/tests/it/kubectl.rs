@@ -1,7 +1,7 @@
 //! A stock kubectl cannot tell the difference.
 
-use crate::harness::{BUSYBOX, Engine, eventually, pod, text};
-use serde_json::json;
+use crate::harness::{BUSYBOX, Engine, assert_ok, eventually, pod, text};
+use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
@@ -49,6 +49,45 @@ fn a_watch_shows_each_init_step_then_running() {
     watch.wait().unwrap();
     seen.retain(|status| status != "Pending");
     assert_eq!(seen, ["Init:0/2", "Init:1/2", "PodInitializing", "Running"]);
+}
+
+#[test]
+fn apply_server_side_names_conflicts_takes_over_by_force_and_takes_back_what_is_not_applied_any_more() {
+    let engine = Engine::start();
+    let map = |data: Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "data": data});
+    let apply =
+        |map: &Value, flags: &[&str]| engine.pipe(&[&["apply", "--server-side", "-f", "-"], flags].concat(), map);
+    let made = apply(&map(json!({"a": "1", "b": "1"})), &[]);
+    assert_eq!(text(&made.stdout).trim(), "configmap/m serverside-applied", "{}", text(&made.stderr));
+
+    let refused = apply(&map(json!({"a": "2"})), &["--field-manager=other"]);
+    let words = text(&refused.stderr);
+    assert!(!refused.status.success());
+    assert!(words.contains("Apply failed with 1 conflict: conflict with \"kubectl\": .data.a"), "{words}");
+    assert!(words.contains("--force-conflicts"), "kubectl explains the ways out: {words}");
+    assert_ok(&apply(&map(json!({"a": "2"})), &["--field-manager=other", "--force-conflicts"]));
+    assert_eq!(engine.field("configmap m", "{.data}"), r#"{"a":"2","b":"1"}"#);
+
+    assert_ok(&apply(&map(json!({"c": "1"})), &[]));
+    assert_eq!(engine.field("configmap m", "{.data}"), r#"{"a":"2","c":"1"}"#, "b was kubectl's, a is other's now");
+}
+
+#[test]
+fn apply_server_side_takes_over_what_apply_made_before_without_a_conflict() {
+    let engine = Engine::start();
+    let mut object = pod("web", &[], &[("main", "sleep 1000")]);
+    assert_eq!(engine.apply(&object).trim(), "pod/web created");
+    engine.ready("web");
+    let uid = engine.field("pod web", "{.metadata.uid}");
+    object["metadata"]["labels"]["tier"] = json!("front");
+    assert_ok(&engine.pipe(&["apply", "--server-side", "-f", "-"], &object));
+    let version = engine.field("pod web", "{.metadata.resourceVersion}");
+    assert_ok(&engine.pipe(&["apply", "--server-side", "-f", "-"], &object));
+    assert_eq!(engine.field("pod web", "{.metadata.resourceVersion}"), version, "the second time nothing is written");
+    assert_eq!(
+        engine.field("pod web", "{.metadata.uid} {.metadata.labels.tier} {.status.phase}"),
+        format!("{uid} front Running")
+    );
 }
 
 #[test]

@@ -16,6 +16,7 @@ use firstlight_api::{admit, defaults, fields, powers, validate};
 use firstlight_store::{Expect, Refused, Write};
 use http::{Response, StatusCode};
 use serde_json::Value;
+use std::mem::take;
 
 /// How many names are tried for one `generateName` (`maxNameGenerationCreateAttempts`).
 const NAMES: usize = 8;
@@ -64,7 +65,8 @@ pub(crate) async fn create_object(
                 None => Ok(ask.respond(StatusCode::CREATED, ask.face.value(&object))),
             };
         }
-        let write = Write { key, expect: Expect::Absent, value: Some(object.clone()) };
+        let value = if attempt < attempts { object.clone() } else { take(&mut object) };
+        let write = Write { key, expect: Expect::Absent, value: Some(value) };
         match ask.api.store.commit(write).await {
             Ok(stored) => return Ok(ask.respond(StatusCode::CREATED, ask.face.object(&stored))),
             Err(Refused::Exists(_)) if attempt < attempts => {}

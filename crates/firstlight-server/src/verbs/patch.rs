@@ -52,7 +52,11 @@ pub(crate) async fn patch(ask: &mut Ask<'_>, part: Part, payload: &Payload) -> R
     for attempt in 0..ATTEMPTS {
         let old = match get::find(ask.api, ask.target) {
             Ok(old) => old,
-            Err(_) if applied && part == Part::Whole => return change.create(ask).await,
+            Err(_) if applied && part == Part::Whole => match change.create(ask).await {
+                // Somebody created it in between: what is applied is laid over theirs.
+                Err(failure) if failure.is_already_exists() => continue,
+                done => return done,
+            },
             Err(missing) => return Err(missing.into()),
         };
         let sent = change.made_of(ask, &old, attempt == 0)?;
@@ -114,6 +118,12 @@ impl Change {
     async fn create(&self, ask: &mut Ask<'_>) -> Result<Response<Body>, Failure> {
         let ty = ask.target.kind.ty;
         check_fields(ty, &[], &self.duplicates, self.options.validation, &mut ask.warnings)?;
+        let uid = text(&self.patch, &["metadata", "uid"]);
+        if !uid.is_empty() {
+            let why =
+                format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
+            return Err(StatusError::conflict(ask.target.kind.resource, ask.target.name(), &why).into());
+        }
         let mut object = ownership::apply(ask, None, &self.patch)?;
         addressed(ask, &mut object)?;
         create_object(ask, self.options, Origin::Applied, event_view::stored(ask.target.kind, object)).await

@@ -6,14 +6,12 @@
 
 use super::field_set::FieldSet;
 use super::holds::Holds;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// The fields a value sets.
 pub(super) fn fields_of(holds: Holds, value: &Value) -> FieldSet {
-    let mut walk = Walk::default();
-    walk.fields(holds, value);
-    walk.found
+    fields(holds, value).of_root()
 }
 
 /// What the step from one value to another does.
@@ -26,58 +24,58 @@ pub(super) struct Changes {
 
 impl Changes {
     pub(super) fn between(holds: Holds, before: &Value, after: &Value) -> Changes {
-        let mut walk = Comparing::default();
-        walk.compare(holds, Some(before), Some(after));
-        walk.changes
+        let Changes { added, modified, removed } = compare(holds, Some(before), Some(after));
+        Changes { added: added.of_root(), modified: modified.of_root(), removed: removed.of_root() }
     }
 
     /// Fields that are there now and were not, or not so.
     pub(super) fn written(&self) -> FieldSet {
-        self.modified.clone().union(&self.added)
+        self.added.clone().union(&self.modified)
     }
 
     /// The changes outside a set.
-    pub(super) fn without(&self, set: &FieldSet) -> Changes {
+    pub(super) fn without(self, set: &FieldSet) -> Changes {
         let Changes { added, modified, removed } = self;
         Changes { added: added.without(set), modified: modified.without(set), removed: removed.without(set) }
     }
+
+    /// Puts the changes of what is below one step, which is asked for only where there are some.
+    fn put(&mut self, step: impl Fn() -> String, below: Changes) {
+        let Changes { added, modified, removed } = below;
+        for (set, below) in [(&mut self.added, added), (&mut self.modified, modified), (&mut self.removed, removed)] {
+            if !below.is_empty() {
+                set.put(step(), below);
+            }
+        }
+    }
 }
 
-#[derive(Default)]
-struct Walk {
-    path: Vec<String>,
-    found: FieldSet,
-}
-
-impl Walk {
-    fn fields(&mut self, holds: Holds, value: &Value) {
-        match (holds, value) {
-            (Holds::Struct(_) | Holds::Map(_), Value::Object(map)) => {
-                for (key, value) in map {
-                    self.path.push(format!("f:{key}"));
-                    self.fields(holds.at(key), value);
-                    let hollow = value.is_null() || value.as_object().is_some_and(|map| map.is_empty());
-                    if hollow || !holds.names(key) {
-                        self.found.insert(&self.path);
-                    }
-                    self.path.pop();
-                }
+fn fields(holds: Holds, value: &Value) -> FieldSet {
+    match (holds, value) {
+        (Holds::Struct(_) | Holds::Map(_), Value::Object(map)) => {
+            let mut found = FieldSet::default();
+            for (key, value) in map {
+                let hollow = value.is_null() || value.as_object().is_some_and(Map::is_empty);
+                let below = fields(holds.at(key), value);
+                found.put(format!("f:{key}"), if hollow || !holds.names(key) { below.joined() } else { below });
             }
-            (Holds::Set | Holds::Keyed(..), Value::Array(list)) => {
-                for (step, elements) in by_step(holds, list) {
-                    self.path.push(step);
-                    // Repeated elements are owned together, as one whole.
-                    if let [element] = elements.as_slice() {
-                        self.fields(holds.element(), element);
-                    }
-                    self.found.insert(&self.path);
-                    self.path.pop();
-                }
+            found
+        }
+        (Holds::Set | Holds::Keyed(..), Value::Array(list)) => {
+            let mut found = FieldSet::default();
+            for (step, elements) in by_step(holds, list) {
+                // Repeated elements are owned together, as one whole.
+                let below = match elements.as_slice() {
+                    [element] => fields(holds.element(), element),
+                    _ => FieldSet::default(),
+                };
+                found.put(step, below.joined());
             }
-            (Holds::Struct(_) | Holds::Map(_) | Holds::Set | Holds::Keyed(..), Value::Null) => {}
-            (Holds::Struct(_) | Holds::Map(_) | Holds::Set | Holds::Keyed(..) | Holds::Whole, _) => {
-                self.found.insert(&self.path);
-            }
+            found
+        }
+        (Holds::Struct(_) | Holds::Map(_) | Holds::Set | Holds::Keyed(..), Value::Null) => FieldSet::default(),
+        (Holds::Struct(_) | Holds::Map(_) | Holds::Set | Holds::Keyed(..) | Holds::Whole, _) => {
+            FieldSet::default().joined()
         }
     }
 }
@@ -91,76 +89,70 @@ fn by_step(holds: Holds, list: &[Value]) -> BTreeMap<String, Vec<&Value>> {
     steps
 }
 
-#[derive(Default)]
-struct Comparing {
-    path: Vec<String>,
-    changes: Changes,
+fn compare(holds: Holds, before: Option<&Value>, after: Option<&Value>) -> Changes {
+    if before == after {
+        return Changes::default();
+    }
+    let objects = (holds.object(before), holds.object(after));
+    let lists = (holds.list(before), holds.list(after));
+    let changes = match (objects, lists) {
+        ((None, None), (None, None)) => return whole(before, after),
+        ((left, right), (None, None)) => parts(holds, left, right),
+        (_, (left, right)) => elements(holds, left.unwrap_or_default(), right.unwrap_or_default()),
+    };
+    // A parent that comes or goes as a whole is owned itself, too.
+    let Changes { added, modified, removed } = changes;
+    match (before, after) {
+        (None, _) => Changes { added: added.joined(), modified, removed },
+        (_, None) => Changes { added, modified, removed: removed.joined() },
+        (Some(_), Some(_)) => Changes { added, modified, removed },
+    }
 }
 
-impl Comparing {
-    fn compare(&mut self, holds: Holds, before: Option<&Value>, after: Option<&Value>) {
-        let objects = (holds.object(before), holds.object(after));
-        let lists = (holds.list(before), holds.list(after));
-        match (objects, lists) {
-            ((None, None), (None, None)) => return self.whole(before, after),
-            ((left, right), (None, None)) => {
-                let keys = left.into_iter().flatten().chain(
-                    right.into_iter().flatten().filter(|(key, _)| left.is_none_or(|left| !left.contains_key(*key))),
-                );
-                for (key, _) in keys {
-                    self.path.push(format!("f:{key}"));
-                    self.compare(holds.at(key), left.and_then(|map| map.get(key)), right.and_then(|map| map.get(key)));
-                    self.path.pop();
-                }
-            }
-            (_, (left, right)) => self.elements(holds, left.unwrap_or_default(), right.unwrap_or_default()),
-        }
-        // A parent that comes or goes as a whole is owned itself, too.
-        match (before, after) {
-            (None, _) => self.changes.added.insert(&self.path),
-            (_, None) => self.changes.removed.insert(&self.path),
-            (Some(_), Some(_)) => {}
-        }
+/// Of values that differ and have no parts with owners of their own.
+fn whole(before: Option<&Value>, after: Option<&Value>) -> Changes {
+    let this = FieldSet::default().joined();
+    match (before, after) {
+        (None, _) => Changes { added: this, ..Changes::default() },
+        (_, None) => Changes { removed: this, ..Changes::default() },
+        (Some(_), Some(_)) => Changes { modified: this, ..Changes::default() },
     }
+}
 
-    fn whole(&mut self, before: Option<&Value>, after: Option<&Value>) {
-        match (before, after) {
-            (None, None) => {}
-            (None, Some(_)) => self.changes.added.insert(&self.path),
-            (Some(_), None) => self.changes.removed.insert(&self.path),
-            (Some(before), Some(after)) if before != after => self.changes.modified.insert(&self.path),
-            (Some(_), Some(_)) => {}
-        }
+fn parts(holds: Holds, before: Option<&Map<String, Value>>, after: Option<&Map<String, Value>>) -> Changes {
+    let mut changes = Changes::default();
+    let only_after =
+        after.into_iter().flatten().filter(|(key, _)| before.is_none_or(|before| !before.contains_key(*key)));
+    for (key, _) in before.into_iter().flatten().chain(only_after) {
+        let below = compare(holds.at(key), before.and_then(|map| map.get(key)), after.and_then(|map| map.get(key)));
+        changes.put(|| format!("f:{key}"), below);
     }
+    changes
+}
 
-    fn elements(&mut self, holds: Holds, before: &[Value], after: &[Value]) {
-        let (left, right) = (by_step(holds, before), by_step(holds, after));
-        let only_right = right.keys().filter(|step| !left.contains_key(*step));
-        for step in left.keys().chain(only_right) {
-            self.path.push(step.clone());
-            let (left, right) =
-                (left.get(step).map_or(&[][..], Vec::as_slice), right.get(step).map_or(&[][..], Vec::as_slice));
-            match (left, right) {
-                ([] | [_], [] | [_]) => self.compare(holds.element(), left.first().copied(), right.first().copied()),
-                ([_, _, ..], [_, _, ..]) => {
-                    if left != right {
-                        self.changes.modified.insert(&self.path);
-                    }
-                }
-                ([_, _, ..], _) => {
-                    if let Some(element) = right.first() {
-                        self.compare(holds.element(), None, Some(element));
-                    }
-                    self.changes.removed.insert(&self.path);
-                }
-                (_, [_, _, ..]) => {
-                    if let Some(element) = left.first() {
-                        self.compare(holds.element(), Some(element), None);
-                    }
-                    self.changes.added.insert(&self.path);
-                }
+fn elements(holds: Holds, before: &[Value], after: &[Value]) -> Changes {
+    let mut changes = Changes::default();
+    let (left, right) = (by_step(holds, before), by_step(holds, after));
+    let only_right = right.keys().filter(|step| !left.contains_key(*step));
+    let element = holds.element();
+    for step in left.keys().chain(only_right) {
+        let (left, right) =
+            (left.get(step).map_or(&[][..], Vec::as_slice), right.get(step).map_or(&[][..], Vec::as_slice));
+        // Repeated elements are owned together, as one whole.
+        let below = match (left, right) {
+            ([] | [_], [] | [_]) => compare(element, left.first().copied(), right.first().copied()),
+            ([_, _, ..], [_, _, ..]) if left == right => Changes::default(),
+            ([_, _, ..], [_, _, ..]) => Changes { modified: FieldSet::default().joined(), ..Changes::default() },
+            ([_, _, ..], _) => {
+                let below = right.first().map_or_else(Changes::default, |right| compare(element, None, Some(right)));
+                Changes { removed: below.removed.joined(), ..below }
             }
-            self.path.pop();
-        }
+            (_, [_, _, ..]) => {
+                let below = left.first().map_or_else(Changes::default, |left| compare(element, Some(left), None));
+                Changes { added: below.added.joined(), ..below }
+            }
+        };
+        changes.put(|| step.clone(), below);
     }
+    changes
 }

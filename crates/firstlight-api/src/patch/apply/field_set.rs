@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::mem::take;
 
 /// A set of fields below one place. Of the root only what is below counts: nobody owns a whole object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,16 +45,24 @@ impl FieldSet {
     }
 
     /// Makes the field at a path a member.
-    pub(super) fn insert(&mut self, path: &[String]) {
+    pub(super) fn insert(&mut self, path: &[&str]) {
         let mut node = self;
         for step in path {
-            node = node.below.entry(step.clone()).or_default();
+            node = node.below.entry((*step).to_owned()).or_default();
         }
         node.member = !path.is_empty();
     }
 
+    /// Puts a set below a step at which there is nothing yet.
+    pub(super) fn put(&mut self, step: String, below: FieldSet) {
+        if !below.is_empty() {
+            self.below.insert(step, below);
+        }
+    }
+
+    /// No node below is ever without a member.
     pub(super) fn is_empty(&self) -> bool {
-        !self.member && self.below.values().all(FieldSet::is_empty)
+        !self.member && self.below.is_empty()
     }
 
     /// Whether the field one step below is a member.
@@ -63,7 +72,7 @@ impl FieldSet {
 
     /// What is below a step, if anything is.
     pub(super) fn below(&self, step: &str) -> Option<&FieldSet> {
-        self.below.get(step).filter(|set| set.below.values().any(|s| !s.is_empty()))
+        self.below.get(step).filter(|set| !set.below.is_empty())
     }
 
     /// Changes the nodes below with what is done to each, which is told its step.
@@ -78,12 +87,20 @@ impl FieldSet {
         self
     }
 
+    /// The same, as the set of a whole object.
+    pub(super) fn of_root(mut self) -> FieldSet {
+        self.member = false;
+        self
+    }
+
     /// Members of either.
     pub(super) fn union(mut self, other: &FieldSet) -> FieldSet {
         self.member |= other.member;
         for (step, set) in &other.below {
-            let mine = self.below.remove(step).unwrap_or_default();
-            self.below.insert(step.clone(), mine.union(set));
+            match self.below.get_mut(step) {
+                Some(mine) => *mine = take(mine).union(set),
+                None => self.put(step.clone(), set.clone()),
+            }
         }
         self
     }
@@ -98,21 +115,26 @@ impl FieldSet {
     }
 
     /// Members that are not members of the other. What is below a removed member stays.
-    pub(super) fn difference(&self, other: &FieldSet) -> FieldSet {
-        let left = self.below.iter().filter_map(|(step, set)| {
-            let set = other.below.get(step).map_or_else(|| set.clone(), |other| set.difference(other));
-            (!set.is_empty()).then(|| (step.clone(), set))
-        });
-        FieldSet { member: self.member && !other.member, below: left.collect() }
+    pub(super) fn difference(mut self, other: &FieldSet) -> FieldSet {
+        self.member &= !other.member;
+        for (step, theirs) in &other.below {
+            if let Some((step, mine)) = self.below.remove_entry(step) {
+                self.put(step, mine.difference(theirs));
+            }
+        }
+        self
     }
 
     /// Members that are neither members of the other nor below one.
-    pub(super) fn without(&self, other: &FieldSet) -> FieldSet {
-        let left = self.below.iter().filter(|(step, _)| !other.has(step)).filter_map(|(step, set)| {
-            let set = other.below.get(step).map_or_else(|| set.clone(), |other| set.without(other));
-            (!set.is_empty()).then(|| (step.clone(), set))
-        });
-        FieldSet { member: self.member, below: left.collect() }
+    pub(super) fn without(mut self, other: &FieldSet) -> FieldSet {
+        for (step, theirs) in &other.below {
+            if let Some((step, mine)) = self.below.remove_entry(step)
+                && !theirs.member
+            {
+                self.put(step, mine.without(theirs));
+            }
+        }
+        self
     }
 
     /// Every member as people read it: `.spec.containers[name="web"].image`.
@@ -182,8 +204,8 @@ mod tests {
         let (a, b) = (set(&json!({"f:a": {".": {}, "f:b": {}}, "f:c": {}})), set(&json!({"f:a": {}, "f:d": {}})));
         assert_eq!(a.clone().union(&b), set(&json!({"f:a": {".": {}, "f:b": {}}, "f:c": {}, "f:d": {}})));
         assert_eq!(a.intersection(&b), set(&json!({"f:a": {}})));
-        assert_eq!(a.difference(&b).paths(), [".a.b", ".c"]);
-        assert_eq!(a.without(&b), set(&json!({"f:c": {}})));
-        assert!(a.difference(&a).is_empty());
+        assert_eq!(a.clone().difference(&b).paths(), [".a.b", ".c"]);
+        assert_eq!(a.clone().without(&b), set(&json!({"f:c": {}})));
+        assert!(a.clone().difference(&a).is_empty());
     }
 }

@@ -100,10 +100,15 @@ pub(super) fn asks_to_forget(object: &Value) -> bool {
 /// The object without its managers.
 pub(super) fn without(object: &Value) -> Value {
     let mut object = object.clone();
+    forget(&mut object);
+    object
+}
+
+/// Takes the managers from an object.
+pub(super) fn forget(object: &mut Value) {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("managedFields");
     }
-    object
 }
 
 /// Writes the managers into an object, in the order Kubernetes keeps: by operation, time and name.

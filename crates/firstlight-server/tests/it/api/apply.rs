@@ -37,6 +37,61 @@ async fn applying_creates_then_changes_what_is_named_and_takes_back_what_is_not(
 }
 
 #[tokio::test]
+async fn applying_what_only_defaults_complete_is_no_write_the_second_time() {
+    let cluster = Cluster::start().await;
+    let mut config = pod("web");
+    // A reference is one whole, which the API completes with `apiVersion: v1`.
+    config["spec"]["containers"][0]["env"] =
+        json!([{"name": "ME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]);
+    let path = format!("{PODS}/web");
+    let made = apply(&cluster, &path, "fieldManager=me", config.clone()).await.expect(201);
+    assert_eq!(at(&made, "/spec/containers/0/env/0/valueFrom/fieldRef/apiVersion"), "v1");
+    cluster.pass(5);
+    assert_eq!(apply(&cluster, &path, "fieldManager=me", config).await.expect(200), made);
+}
+
+#[tokio::test]
+async fn who_replaces_with_a_list_of_one_empty_manager_makes_them_all_forgotten() {
+    let cluster = Cluster::start().await;
+    let path = format!("{CONFIGMAPS}/a");
+    let made = apply(&cluster, &path, "fieldManager=me", config_map("a", json!({"x": "1"}))).await.expect(201);
+    let kept = cluster.put(&path, config_map("a", json!({"x": "1"}))).await.expect(200);
+    assert_eq!(kept, made, "who knows nothing of managers loses none");
+    let patch = json!([{"op": "replace", "path": "/metadata/managedFields", "value": [{}]}]);
+    let forgotten = cluster.patch(&path, "json-patch", patch).await.expect(200);
+    assert_eq!(forgotten["metadata"].get("managedFields"), None);
+    let changed = cluster.patch(&path, "merge-patch", json!({"data": {"x": "2"}})).await.expect(200);
+    assert_eq!(changed["metadata"].get("managedFields"), None, "nobody is made up before the next apply");
+    let applied = apply(&cluster, &path, "fieldManager=me", config_map("a", json!({"x": "2"}))).await.expect(200);
+    assert_eq!(owners(&applied, "/f:data/f:x"), ["me Apply ", "before-first-apply Update "]);
+}
+
+#[tokio::test]
+async fn what_is_written_below_an_object_is_owned_there() {
+    let cluster = Cluster::start().await;
+    let sets = "/apis/apps/v1/namespaces/default/statefulsets";
+    let labels = json!({"app": "s"});
+    let set = json!({
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "s"},
+        "spec": {"serviceName": "s", "replicas": 1, "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "i"}]}}},
+    });
+    let made = cluster.post(&format!("{sets}?fieldManager=me"), set).await.expect(201);
+    assert_eq!(owners(&made, "/f:spec/f:replicas"), ["me Update "]);
+    let path = format!("{sets}/s");
+    let scale = json!({"spec": {"replicas": 3}});
+    cluster.patch(&format!("{path}/scale?fieldManager=scaler"), "merge-patch", scale).await.expect(200);
+    let scaled = cluster.get(&path).await.expect(200);
+    assert_eq!(owners(&scaled, "/f:spec/f:replicas"), ["scaler Update scale"]);
+    let status = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "s"},
+        "spec": {"replicas": 9}, "status": {"replicas": 3}});
+    let applied = apply(&cluster, &format!("{path}/status"), "fieldManager=ctl", status).await.expect(200);
+    assert_eq!((&applied["spec"]["replicas"], &applied["status"]["replicas"]), (&json!(3), &json!(3)));
+    assert_eq!(owners(&applied, "/f:status/f:replicas"), ["ctl Apply status"]);
+    assert_eq!(owners(&applied, "/f:spec/f:replicas"), ["scaler Update scale"]);
+}
+
+#[tokio::test]
 async fn a_field_of_somebody_elses_is_a_conflict_unless_forced() {
     let cluster = Cluster::start().await;
     let path = format!("{CONFIGMAPS}/a");
@@ -96,6 +151,14 @@ async fn what_an_apply_must_and_must_not_say() {
         "{}",
         refused.2
     );
+    let long = apply(&cluster, &path, &format!("fieldManager={}", "m".repeat(129)), config_map("a", json!({}))).await;
+    assert!(long.failure().2.contains("fieldManager: Too long: may not be more than 128 bytes"), "{long:?}");
+    let bell = apply(&cluster, &path, "fieldManager=a%07", config_map("a", json!({}))).await;
+    assert!(bell.failure().2.ends_with("invalid character U+0007 (at position 1)"), "{bell:?}");
+    let mut other = config_map("c", json!({}));
+    other["metadata"]["uid"] = json!("4711");
+    let refused = apply(&cluster, &format!("{CONFIGMAPS}/c"), "fieldManager=me", other).await.failure();
+    assert_eq!((refused.0, refused.2.contains("uid mismatch: ")), (409, true), "{}", refused.2);
     let scale = "/apis/apps/v1/namespaces/default/statefulsets/s/scale";
     assert_eq!(apply(&cluster, scale, "fieldManager=me", json!({})).await.failure().0, 415);
     let dry =
