@@ -12,7 +12,7 @@
 //! | [`honoured`] | what Firstlight does not honour yet: refused by name, with the way out |
 //! | [`patch`] | JSON, merge and strategic merge patches |
 //! | [`select`] | label and field selectors |
-//! | [`event_view`] | an Event as `events.k8s.io/v1` names its fields |
+//! | [`event_view`] | which kinds are a second view of another, and how: an Event as `events.k8s.io/v1` names its fields |
 //! | [`mod@print`] | the Table that `kubectl get` shows |
 //! | [`source`] | what a ConfigMap or a Secret holds |
 //! | [`status_error`] | the `Status` object of every failure |

@@ -7,9 +7,7 @@ use bytes::Bytes;
 use firstlight_api::powers::Powers;
 use firstlight_server::api::{Api, Config};
 use firstlight_server::caller::{Caller, MASTERS};
-use firstlight_server::console::{
-    Answer, Console, ConsoleError, ContainerRef, Duplex, ExecOptions, LogOptions, Session,
-};
+use firstlight_server::console::NothingRuns;
 use firstlight_store::Store;
 use http::Request;
 use http_body_util::{BodyExt, Full};
@@ -18,7 +16,6 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::io::AsyncRead;
 use tokio_util::sync::CancellationToken;
 
 const ROUNDS: usize = 500;
@@ -30,7 +27,7 @@ async fn main() -> anyhow::Result<()> {
     let dir = PathBuf::from(std::env::args().nth(1).ok_or_else(|| anyhow::anyhow!("usage: requests DIR"))?);
     let config = Config {
         store: Store::open(&dir)?,
-        console: Arc::new(Nobody),
+        console: Arc::new(NothingRuns),
         node: "alone".to_owned(),
         powers: Powers::default(),
         clock: Arc::new(Timestamp::now),
@@ -99,26 +96,4 @@ fn pod(n: usize) -> Value {
             "volumes": [{"name": "v", "emptyDir": {}}],
         },
     })
-}
-
-/// Nothing runs here.
-struct Nobody;
-
-fn nothing<'a, T>() -> Answer<'a, T> {
-    Box::pin(async { Err(ConsoleError::NotFound("nothing runs here".to_owned())) })
-}
-
-impl Console for Nobody {
-    fn logs<'a>(&'a self, _: &'a ContainerRef, _: LogOptions) -> Answer<'a, Box<dyn AsyncRead + Send + Unpin>> {
-        nothing()
-    }
-    fn exec<'a>(&'a self, _: &'a ContainerRef, _: ExecOptions) -> Answer<'a, Session> {
-        nothing()
-    }
-    fn attach<'a>(&'a self, _: &'a ContainerRef, _: ExecOptions) -> Answer<'a, Session> {
-        nothing()
-    }
-    fn dial<'a>(&'a self, _: &'a ContainerRef, _: u16) -> Answer<'a, Box<dyn Duplex>> {
-        nothing()
-    }
 }

@@ -5,16 +5,13 @@
 
 use firstlight_api::powers::Powers;
 use firstlight_server::api::{Api, Config};
-use firstlight_server::console::{
-    Answer, Console, ConsoleError, ContainerRef, Duplex, ExecOptions, LogOptions, Session,
-};
+use firstlight_server::console::NothingRuns;
 use firstlight_server::identity::{Identity, kubeconfig, write_kubeconfig};
 use firstlight_server::listener::{self, Limits, ListenerConfig};
 use firstlight_store::Store;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::io::AsyncRead;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +22,7 @@ async fn main() -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let api = Api::new(Config {
         store: Store::open(&dir.join("store"))?,
-        console: Arc::new(Nobody),
+        console: Arc::new(NothingRuns),
         node: "alone".to_owned(),
         powers: Powers::default(),
         clock: Arc::new(Timestamp::now),
@@ -40,26 +37,4 @@ async fn main() -> anyhow::Result<()> {
     let listening = ListenerConfig { tls: identity.tls(), hosts: identity.names().to_vec(), limits: Limits::default() };
     listener::serve(tcp, listening, api, stop).await;
     Ok(())
-}
-
-/// Nothing runs here.
-struct Nobody;
-
-fn nothing<'a, T>() -> Answer<'a, T> {
-    Box::pin(async { Err(ConsoleError::NotFound("nothing runs here".to_owned())) })
-}
-
-impl Console for Nobody {
-    fn logs<'a>(&'a self, _: &'a ContainerRef, _: LogOptions) -> Answer<'a, Box<dyn AsyncRead + Send + Unpin>> {
-        nothing()
-    }
-    fn exec<'a>(&'a self, _: &'a ContainerRef, _: ExecOptions) -> Answer<'a, Session> {
-        nothing()
-    }
-    fn attach<'a>(&'a self, _: &'a ContainerRef, _: ExecOptions) -> Answer<'a, Session> {
-        nothing()
-    }
-    fn dial<'a>(&'a self, _: &'a ContainerRef, _: u16) -> Answer<'a, Box<dyn Duplex>> {
-        nothing()
-    }
 }

@@ -106,3 +106,29 @@ pub trait Console: Send + Sync + 'static {
     /// Opens a connection to a port inside the pod's network namespace.
     fn dial<'a>(&'a self, of: &'a ContainerRef, port: u16) -> Answer<'a, Box<dyn Duplex>>;
 }
+
+/// The console of an API with no engine behind it: nothing runs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NothingRuns;
+
+fn nothing<'a, T>() -> Answer<'a, T> {
+    Box::pin(async { Err(ConsoleError::NotFound("nothing runs here".to_owned())) })
+}
+
+impl Console for NothingRuns {
+    fn logs<'a>(&'a self, _: &'a ContainerRef, _: LogOptions) -> Answer<'a, Box<dyn AsyncRead + Send + Unpin>> {
+        nothing()
+    }
+
+    fn exec<'a>(&'a self, _: &'a ContainerRef, _: ExecOptions) -> Answer<'a, Session> {
+        nothing()
+    }
+
+    fn attach<'a>(&'a self, _: &'a ContainerRef, _: ExecOptions) -> Answer<'a, Session> {
+        nothing()
+    }
+
+    fn dial<'a>(&'a self, _: &'a ContainerRef, _: u16) -> Answer<'a, Box<dyn Duplex>> {
+        nothing()
+    }
+}

@@ -10,7 +10,7 @@
 //! | `router` | which handler answers |
 //! | `verbs`, `subresources`, `reviews` | what is done |
 //! | `change`, `part`, `metadata`, `ownership`, `admission` | how an object becomes another, and what the API keeps in it |
-//! | `selection`, `paging`, `representation`, `event_view`, `failure` | what is answered, and in which form |
+//! | `selection`, `paging`, `representation`, `failure` | what is answered, and in which form |
 //! | `discovery`, `health` | what is served at all |
 //! | [`identity`] | who may be trusted: the data directory's certificate authority, and what it signs |
 //! | [`caller`] | who is asking |
@@ -27,7 +27,6 @@ pub mod caller;
 mod change;
 pub mod console;
 mod discovery;
-mod event_view;
 mod failure;
 mod health;
 pub mod identity;

@@ -20,7 +20,7 @@ use rustls::ServerConfig;
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -214,27 +214,28 @@ where
     let service = hyper::service::service_fn(move |request| requests.clone().answer(request));
     let ended = if second {
         let connection = second_version(&limits).serve_connection(io, service);
-        let mut connection = pin!(connection);
-        tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = stop.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                timeout(DRAIN, connection).await.unwrap_or(Ok(()))
-            }
-        }
+        drained(connection, &stop, |connection| connection.graceful_shutdown()).await
     } else {
         let connection = first_version(&limits).serve_connection(io, service).with_upgrades();
-        let mut connection = pin!(connection);
-        tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = stop.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                timeout(DRAIN, connection).await.unwrap_or(Ok(()))
-            }
-        }
+        drained(connection, &stop, |connection| connection.graceful_shutdown()).await
     };
     if let Err(error) = ended {
         tracing::debug!(%error, user, "a connection broke");
+    }
+}
+
+/// Until the connection ends; at a stop it is told to, and has [`DRAIN`] for what it is about.
+async fn drained<C>(connection: C, stop: &CancellationToken, finish: impl FnOnce(Pin<&mut C>)) -> hyper::Result<()>
+where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let mut connection = pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            finish(connection.as_mut());
+            timeout(DRAIN, connection).await.unwrap_or(Ok(()))
+        }
     }
 }
 

@@ -5,12 +5,13 @@
 use crate::ids;
 use firstlight_api::object::{at, text};
 use firstlight_api::status_error::FieldError;
+use firstlight_api::time;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 /// An instant as the API writes it.
 pub(crate) fn instant(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    time::write(time::Now(u64::try_from(at.as_millisecond()).unwrap_or(0)))
 }
 
 /// The metadata, made if it is not there.

@@ -1,9 +1,9 @@
 //! Who set which field: every write is told to `metadata.managedFields`, so that a later apply knows whom it overrides.
 
 use crate::change::stored_kind;
-use crate::event_view::is_view;
 use crate::metadata;
 use crate::router::Ask;
+use firstlight_api::event_view::is_view;
 use firstlight_api::object::at;
 use firstlight_api::patch::{self, Writer};
 use firstlight_api::status_error::StatusError;

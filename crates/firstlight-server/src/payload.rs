@@ -1,9 +1,9 @@
 //! What the client sent: the body, read within bounds, decoded and checked against its kind.
 
-use crate::event_view;
 use crate::request::FieldValidation;
 use bytes::Bytes;
 use firstlight_api::decode::{Decoded, Format, decode};
+use firstlight_api::event_view;
 use firstlight_api::fields;
 use firstlight_api::object::text;
 use firstlight_api::schema::{Kind, Type, type_of};

@@ -7,10 +7,10 @@ mod carry;
 
 pub(crate) use carry::{respond, respond_stream, success, takes_gzip};
 
-use crate::event_view;
 use crate::query::Query;
 use accept::Form;
 use bytes::Bytes;
+use firstlight_api::event_view;
 use firstlight_api::print::{self, IncludeObject};
 use firstlight_api::schema::Kind;
 use firstlight_api::status_error::StatusError;

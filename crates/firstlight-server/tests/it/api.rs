@@ -16,16 +16,13 @@ use bytes::Bytes;
 use firstlight_server::api::{Api, Config};
 use firstlight_server::body::Body;
 use firstlight_server::caller::{Caller, MASTERS};
-use firstlight_server::console::{
-    Answer, Console, ConsoleError, ContainerRef, Duplex, ExecOptions, LogOptions, Session,
-};
+use firstlight_server::console::NothingRuns;
 use firstlight_store::{Options, Store};
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
-use tokio::io::AsyncRead;
 use tokio_util::sync::CancellationToken;
 
 /// An API over a store of its own, at a time of its own.
@@ -53,7 +50,7 @@ impl Cluster {
         let (clock, stop) = (Arc::clone(&time), CancellationToken::new());
         let api = Api::new(Config {
             store: store.clone(),
-            console: Arc::new(NoConsole),
+            console: Arc::new(NothingRuns),
             node: "here".to_owned(),
             powers: firstlight_api::powers::Powers::default(),
             clock: Arc::new(move || *clock.lock().expect("a clock")),
@@ -171,26 +168,4 @@ pub(crate) fn pod(name: &str) -> Value {
 
 pub(crate) fn config_map(name: &str, data: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
-}
-
-/// Nothing runs here.
-struct NoConsole;
-
-fn nothing<'a, T>() -> Answer<'a, T> {
-    Box::pin(async { Err(ConsoleError::NotFound("nothing runs here".to_owned())) })
-}
-
-impl Console for NoConsole {
-    fn logs<'a>(&'a self, _: &'a ContainerRef, _: LogOptions) -> Answer<'a, Box<dyn AsyncRead + Send + Unpin>> {
-        nothing()
-    }
-    fn exec<'a>(&'a self, _: &'a ContainerRef, _: ExecOptions) -> Answer<'a, Session> {
-        nothing()
-    }
-    fn attach<'a>(&'a self, _: &'a ContainerRef, _: ExecOptions) -> Answer<'a, Session> {
-        nothing()
-    }
-    fn dial<'a>(&'a self, _: &'a ContainerRef, _: u16) -> Answer<'a, Box<dyn Duplex>> {
-        nothing()
-    }
 }
