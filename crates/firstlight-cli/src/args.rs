@@ -60,7 +60,7 @@ pub(crate) struct Up {
     #[arg(long, short, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
     #[command(flatten)]
-    pub(crate) powers: Powers,
+    pub(crate) given: Given,
 }
 
 #[derive(Debug, Args)]
@@ -111,6 +111,16 @@ pub(crate) struct Place {
     pub(crate) context: Option<String>,
 }
 
+/// What an engine is given when it starts, by hand or by `up`; one that runs already keeps what it has.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct Given {
+    #[command(flatten)]
+    pub(crate) powers: Powers,
+    /// The static fl binary, served as the image firstlight.local/toolbox [default: fl beside this command, if there].
+    #[arg(long, value_name = "PATH", env = "FIRSTLIGHT_TOOLBOX")]
+    pub(crate) toolbox: Option<PathBuf>,
+}
+
 /// Powers that manifests may ask for; all off by default.
 #[derive(Debug, Args, Clone, Copy, Default)]
 pub(crate) struct Powers {
@@ -154,7 +164,7 @@ pub(crate) struct Engine {
     #[arg(long, value_name = "DURATION", value_parser = duration, env = "FIRSTLIGHT_MAX_BACKOFF")]
     pub(crate) max_backoff: Option<Duration>,
     #[command(flatten)]
-    pub(crate) powers: Powers,
+    pub(crate) given: Given,
     /// Set by `up`: the engine belongs to that run, and `down` ends it.
     #[arg(long, hide = true)]
     pub(crate) started_by_up: bool,

@@ -1,8 +1,9 @@
 //! Which API to talk to: a context of the user's kubeconfig, the engine that runs on a data directory, or one
 //! started now.
 
-use crate::args::{Place, Powers};
+use crate::args::{Given, Place, Powers};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::toolbox;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use std::os::unix::process::CommandExt;
@@ -16,8 +17,8 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 /// How often a starting engine is asked.
 const START_POLL: Duration = Duration::from_millis(5);
 
-/// The API to talk to: the context, the running engine, or a new one with these powers.
-pub(crate) async fn or_start(place: &Place, powers: Powers) -> Outcome<Client> {
+/// The API to talk to: the context, the running engine, or a new one that is given this.
+pub(crate) async fn or_start(place: &Place, given: &Given) -> Outcome<Client> {
     firstlight::install_crypto();
     if let Some(context) = &place.context {
         return by_context(context).await;
@@ -25,7 +26,7 @@ pub(crate) async fn or_start(place: &Place, powers: Powers) -> Outcome<Client> {
     if let Some(client) = running(&place.data_dir).await? {
         return Ok(client);
     }
-    start(place, powers).await
+    start(place, given).await
 }
 
 /// The API to talk to, if there is one.
@@ -61,7 +62,7 @@ async fn running(data_dir: &Path) -> Outcome<Option<Client>> {
     Ok(client.apiserver_version().await.is_ok().then_some(client))
 }
 
-async fn start(place: &Place, powers: Powers) -> Outcome<Client> {
+async fn start(place: &Place, given: &Given) -> Outcome<Client> {
     std::fs::create_dir_all(&place.data_dir).map_err(|error| {
         Failure::new(
             Exit::Failed,
@@ -71,7 +72,7 @@ async fn start(place: &Place, powers: Powers) -> Outcome<Client> {
     // A kubeconfig left by an engine that is gone would be asked in vain until the new one is written.
     let _ = std::fs::remove_file(kubeconfig_path(&place.data_dir));
     let log = place.data_dir.join("engine.log");
-    let mut engine = spawn(place, powers, &log)?;
+    let mut engine = spawn(place, given, &log)?;
     let began = Instant::now();
     loop {
         if let Some(client) = running(&place.data_dir).await? {
@@ -88,9 +89,9 @@ async fn start(place: &Place, powers: Powers) -> Outcome<Client> {
 }
 
 /// Starts an engine of its own process group, so that Ctrl-C here does not end it.
-fn spawn(place: &Place, powers: Powers, log: &Path) -> Outcome<Child> {
+fn spawn(place: &Place, given: &Given, log: &Path) -> Outcome<Child> {
     let output = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
-    let Powers { allow_host_path, allow_privileged, allow_host_image } = powers;
+    let Given { powers: Powers { allow_host_path, allow_privileged, allow_host_image }, toolbox } = given;
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("engine").arg("--started-by-up").arg("--data-dir").arg(&place.data_dir);
     for (flag, on) in [
@@ -98,9 +99,12 @@ fn spawn(place: &Place, powers: Powers, log: &Path) -> Outcome<Child> {
         ("--allow-privileged", allow_privileged),
         ("--allow-host-image", allow_host_image),
     ] {
-        if on {
+        if *on {
             command.arg(flag);
         }
+    }
+    if let Some(toolbox) = toolbox::find(toolbox.as_deref())? {
+        command.arg("--toolbox").arg(toolbox);
     }
     command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).process_group(0);
     Ok(command.spawn()?)

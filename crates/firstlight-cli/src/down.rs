@@ -1,7 +1,7 @@
 //! `firstlight down`: delete what manifests name, or everything, and end the engine that `up` started.
 
 use crate::apply::Applier;
-use crate::args::{Down, Powers};
+use crate::args::{Down, Given};
 use crate::connect;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::manifest::{self, Manifest, text};
@@ -48,7 +48,7 @@ async fn engine_to_end(args: &Down) -> Outcome<Option<Client>> {
     match connect::existing(&args.place).await? {
         Some(client) => Ok(Some(client)),
         None if args.place.context.is_none() && lifecycle::has_state(&args.place.data_dir) => {
-            connect::or_start(&args.place, Powers::default()).await.map(Some)
+            connect::or_start(&args.place, &Given::default()).await.map(Some)
         }
         None => Ok(None),
     }

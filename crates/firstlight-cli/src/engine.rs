@@ -3,6 +3,7 @@
 use crate::args::{Engine, Powers};
 use crate::connect;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::toolbox;
 use firstlight::{Allow, Firstlight, Registries};
 use std::io::IsTerminal;
 use tokio::signal::unix::{SignalKind, signal};
@@ -55,10 +56,13 @@ async fn start(args: &Engine, kubeconfig: &std::path::Path) -> Outcome<Firstligh
         .kubeconfig(kubeconfig)
         .image_dir(&args.image_dir)
         .registries(registries(args)?)
-        .allow(allow(args.powers))
+        .allow(allow(args.given.powers))
         .belongs_to_up(args.started_by_up);
     if let Some(name) = &args.node_name {
         builder = builder.node_name(name);
+    }
+    if let Some(toolbox) = toolbox::find(args.given.toolbox.as_deref())? {
+        builder = builder.toolbox(&toolbox);
     }
     if let Some(limit) = args.max_backoff {
         builder = builder.max_backoff(limit);

@@ -30,7 +30,7 @@ pub(crate) async fn run(args: Up) -> Outcome {
     if manifests.is_empty() {
         return Err(Failure::new(Exit::Usage, "nothing to bring up; name a manifest, a directory or a recipe"));
     }
-    let client = connect::or_start(&args.place, args.powers).await?;
+    let client = connect::or_start(&args.place, &args.given).await?;
     let mut show = Show::new(args.output);
     let mut applier = Applier::new(client.clone(), &args.manifests.namespace);
     let mut run = Run::new(client.clone(), began);

@@ -20,6 +20,7 @@ mod digest;
 mod flights;
 mod layers;
 mod manifest;
+mod program;
 mod pull;
 mod reference;
 mod registry;

@@ -8,6 +8,7 @@
 //!
 //! Nothing here forks or clones: shims are spawned, from a sealed copy of the program (S2).
 
+mod descriptors;
 mod ending;
 mod link;
 mod machine;
@@ -62,6 +63,7 @@ struct Ask {
 
 impl Runtime {
     /// Starts the runtime: takes the data directory, brings the bridge up, and finds what an earlier engine left.
+    /// Raises this process's soft limit of descriptors to the hard one; pods keep what the process was given.
     ///
     /// Every pod with anything on this machine is among the [`Recovered`]; the node decides what becomes of it.
     ///
@@ -131,6 +133,7 @@ pub fn dismantle(config: Config) -> anyhow::Result<()> {
 
 /// Everything of the start that blocks.
 fn prepare(config: Config) -> anyhow::Result<(Machine, Vec<Survivor>)> {
+    descriptors::take_all();
     for dir in [&config.data, &config.run, &config.images] {
         private_directory(dir).with_context(|| format!("making {}", dir.display()))?;
     }

@@ -59,7 +59,10 @@ impl Engine {
     pub(crate) fn run(&mut self) {
         let _ = std::fs::remove_file(self.kubeconfig());
         let log = std::fs::File::create(self.directory.path().join("engine.log")).unwrap();
-        let process = firstlight()
+        // As most logins have it: few descriptors until somebody asks for more.
+        let process = Command::new("sh")
+            .args(["-c", "ulimit -S -n 1024; exec \"$0\" \"$@\""])
+            .arg(firstlight().get_program())
             .arg("engine")
             .arg("--data-dir")
             .arg(self.data())
@@ -89,6 +92,11 @@ impl Engine {
     /// Its image directory.
     pub(crate) fn images(&self) -> PathBuf {
         self.directory.path().join("images")
+    }
+
+    /// The process of an engine that was started by [`Engine::run`].
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
     }
 
     /// A place for the test's own files.

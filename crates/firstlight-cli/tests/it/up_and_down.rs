@@ -31,6 +31,37 @@ fn up_starts_an_engine_waits_for_ready_and_a_second_up_changes_nothing() {
 }
 
 #[test]
+fn the_engine_takes_all_descriptors_it_may_have_and_pods_get_what_it_was_given() {
+    let engine = Engine::start();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", engine.pid())).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let [soft, hard] = line.split_whitespace().take(2).collect::<Vec<_>>()[..] else { panic!("{line}") };
+    assert_eq!(soft, hard);
+    engine.apply(&pod("web", &[], &[("main", "ulimit -S -n; ulimit -H -n; sleep 1000")]));
+    engine.ready("web");
+    assert_eq!(engine.kubectl(&["logs", "web"]), format!("1024\n{hard}\n"));
+    assert_eq!(engine.kubectl(&["exec", "web", "--", "sh", "-c", "ulimit -S -n"]), "1024\n");
+}
+
+#[test]
+fn the_toolbox_image_is_the_binary_that_the_engine_was_given() {
+    let engine = Engine::stopped();
+    let mut object = pod("tools", &[], &[("main", "true")]);
+    object["spec"]["restartPolicy"] = json!("Never");
+    object["spec"]["initContainers"] = json!([{"name": "tool", "image": "firstlight.local/toolbox"}]);
+    let file = write(&engine, "tools.json", &object);
+    let up =
+        |toolbox: &std::path::Path| engine.command("up").arg("--toolbox").arg(toolbox).arg(&file).output().unwrap();
+    let missing = up(&engine.scratch("nothing"));
+    assert_eq!(missing.status.code(), Some(2), "{}", text(&missing.stderr));
+    assert!(text(&missing.stderr).contains("nothing: No such file"), "{}", text(&missing.stderr));
+    // A busybox under another name says so, and what name it was given.
+    let ended = up(std::path::Path::new("/bin/busybox"));
+    assert_eq!(ended.status.code(), Some(4), "{}", text(&ended.stderr));
+    assert!(text(&ended.stderr).contains("fl: applet not found"), "{}", text(&ended.stderr));
+}
+
+#[test]
 fn up_as_json_is_one_object_per_line() {
     let engine = Engine::stopped();
     let file = write(&engine, "web.json", &pod("web", &[("a", "true")], &[("main", "sleep 1000")]));

@@ -6,6 +6,7 @@
 
 use super::digest::{Digest, Hashing};
 use super::layers::Layers;
+use super::program;
 use super::reference::{Reference, Version};
 use super::{Image, ImageConfig};
 use std::fs::{self, File};
@@ -146,7 +147,7 @@ impl Builtin {
     fn toolbox(&self, layers: &Layers, reference: &Reference) -> Result<Image, String> {
         let binary = self.toolbox.as_ref().ok_or_else(|| {
             format!(
-                "image {reference} is not here: this engine was started without a toolbox; name its static fl binary"
+                "image {reference} is not here: this engine was started without a toolbox; start it with --toolbox and the static fl binary, or put fl beside the firstlight command"
             )
         })?;
         let (digest, layer) = match self.toolbox_layer.get() {
@@ -179,7 +180,13 @@ fn lay(layers: &Layers, binary: &Path) -> io::Result<(Digest, PathBuf)> {
     fs::DirBuilder::new().mode(0o755).create(&content)?;
     fs::set_permissions(&content, fs::Permissions::from_mode(0o755))?;
     let copy = content.join("fl");
-    let mut source = Hashing::new(File::open(binary)?);
+    let file = File::open(binary)?;
+    if program::wants_loader(&file)? {
+        return Err(io::Error::other(
+            "it is linked dynamically, so it runs on no files but this machine's; name the static fl binary with --toolbox",
+        ));
+    }
+    let mut source = Hashing::new(file);
     io::copy(&mut source, &mut File::create_new(&copy)?)?;
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o755))?;
     let (digest, _) = source.finish();

@@ -1,5 +1,6 @@
 //! Making a sandbox, as far as the engine does it: directories, the files of `/etc`, the address, the process.
 
+use super::descriptors;
 use super::link::Link;
 use super::machine::Machine;
 use crate::network::{self, identity};
@@ -9,6 +10,7 @@ use anyhow::Context;
 use firstlight_pod::PodId;
 use firstlight_pod::spec::Identity;
 use rustix::fd::OwnedFd;
+use rustix::process::Pid;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
@@ -126,6 +128,8 @@ fn exec(order: &Sandbox, sealed: &OwnedFd) -> anyhow::Result<(UnixStream, Child)
         .stderr(words)
         .spawn()
         .context("spawning the pod's process")?;
+    // Before it is told to make anything: what it makes inherits it.
+    descriptors::give(Pid::from_child(&child)).context("limiting the pod's descriptors")?;
     Ok((ours, child))
 }
 

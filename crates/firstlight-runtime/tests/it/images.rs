@@ -259,6 +259,11 @@ async fn the_toolbox_image_holds_our_binary_and_is_named_by_its_content() {
     let said = Command::new("sh").arg(image.layers[0].join("fl")).output().unwrap();
     assert_eq!(said.stdout, b"one\n");
 
+    // What the machine's own shell is: linked dynamically.
+    fs::write(&binary, fs::read("/bin/sh").unwrap()).unwrap();
+    let refused = open().ensure("firstlight.local/toolbox", PullPolicy::IfNotPresent, &[]).await.unwrap_err();
+    assert!(refused.message.contains("fl: it is linked dynamically"), "{}", refused.message);
+
     fs::write(&binary, "two").unwrap();
     assert_eq!(read(&image, "fl"), b"#!/bin/sh\necho one\n", "what pods run on does not change under them");
     let next = open().local("firstlight.local/toolbox").unwrap();
