@@ -145,7 +145,8 @@ pub(crate) struct Engine {
     /// Needed to listen on an address that other machines can reach.
     #[arg(long)]
     pub(crate) listen_beyond_loopback: bool,
-    /// Where to write the kubeconfig [default: DATA_DIR/kubeconfig].
+    /// Where to write the kubeconfig [default: DATA_DIR/kubeconfig]. Its certificate lives a year; the file is written
+    /// anew at every start, and every month while the engine runs.
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
     /// The node's name [default: this machine's host name].

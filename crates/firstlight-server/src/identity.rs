@@ -1,9 +1,11 @@
 //! Who may be trusted: the certificate authority of one data directory, and the certificates it signs.
 //!
 //! Only the authority is kept on disk (`ca.pem`: certificate and key in one file, so that they cannot be torn
-//! apart). What it signs lives a year and is made anew at every start: a serving certificate, which never touches
-//! the disk, and client certificates, which go into kubeconfigs. Older client certificates stay valid until their
-//! year ends. Every key is ECDSA P-256.
+//! apart). What it signs lives a year and is made anew at every start and every [month](Identity::renew): a serving
+//! certificate, which never touches the disk, and client certificates, which go into kubeconfigs. Older client
+//! certificates stay valid until their year ends. Every key is ECDSA P-256.
+
+mod serving;
 
 use crate::caller::MASTERS;
 use crate::private_file;
@@ -14,9 +16,11 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
 use rustls::server::WebPkiClientVerifier;
+use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use serving::Serving;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -38,6 +42,9 @@ const LEAF_DAYS: i64 = 365;
 /// The authority is renewed at the first start after this many days before its end: a leaf signed just before
 /// must not outlive it.
 const RENEW_DAYS: i64 = LEAF_DAYS + 30;
+
+/// How old what it signed gets before it is signed anew, so that a kubeconfig copied away works for eleven months.
+const FRESH_DAYS: i64 = 30;
 
 /// Certificates begin a day early: clocks of clients may be behind.
 const EARLY_DAYS: i64 = 1;
@@ -90,14 +97,16 @@ pub enum IdentityError {
     },
 }
 
-/// The authority of one data directory, with this start's certificates.
+/// The authority of one data directory, with the certificates it signed last.
 pub struct Identity {
+    dir: PathBuf,
     issuer: Issuer<'static, KeyPair>,
     authority: String,
     names: Vec<String>,
     admin: Credentials,
+    serving: Arc<Serving>,
     tls: Arc<ServerConfig>,
-    now: Timestamp,
+    signed: Timestamp,
 }
 
 impl std::fmt::Debug for Identity {
@@ -118,10 +127,26 @@ impl Identity {
         let mut all: Vec<String> = OWN_NAMES.map(str::to_owned).to_vec();
         all.extend(names.iter().filter(|name| !OWN_NAMES.contains(&name.as_str())).cloned());
         let admin = sign_client(&issuer, "admin", MASTERS, now)?;
-        let serving = sign_serving(&issuer, &all, now)?;
-        let tls = server_config(&authority, &serving)
-            .map_err(|problem| IdentityError::Unsigned { subject: "the API server".to_owned(), problem })?;
-        Ok(Identity { issuer, authority, names: all, admin, tls: Arc::new(tls), now })
+        let serving = Arc::new(Serving::new(sign_serving(&issuer, &all, now)?));
+        let tls = server_config(&authority, Arc::clone(&serving)).map_err(server_has_none)?;
+        let dir = dir.to_owned();
+        Ok(Identity { dir, issuer, authority, names: all, admin, serving, tls: Arc::new(tls), signed: now })
+    }
+
+    /// Signs anew what is a month old at `now`: new connections are shown a new certificate, open ones go on, and
+    /// [`kubeconfig`] has a new one for the administrator. Whether it did.
+    ///
+    /// # Errors
+    /// As [`Identity::open`]; then everything stays as it was.
+    pub fn renew(&mut self, now: Timestamp) -> Result<bool, IdentityError> {
+        if now.duration_since(self.signed) < SignedDuration::from_hours(24 * FRESH_DAYS) {
+            return Ok(false);
+        }
+        let (issuer, authority) = open_authority(&self.dir.join(CA_FILE), now)?;
+        let admin = sign_client(&issuer, "admin", MASTERS, now)?;
+        self.serving.show(sign_serving(&issuer, &self.names, now)?);
+        (self.issuer, self.authority, self.admin, self.signed) = (issuer, authority, admin, now);
+        Ok(true)
     }
 
     /// The authority's certificate, PEM: what clients trust.
@@ -142,12 +167,12 @@ impl Identity {
         &self.admin
     }
 
-    /// A client certificate for a component: its user, its group, a year from this start.
+    /// A client certificate for a component: its user, its group, a year from when the last were signed.
     ///
     /// # Errors
     /// If the name cannot stand in a certificate.
     pub fn client(&self, user: &str, group: &str) -> Result<Credentials, IdentityError> {
-        sign_client(&self.issuer, user, group, self.now)
+        sign_client(&self.issuer, user, group, self.signed)
     }
 
     /// How connections are accepted: TLS 1.2 or 1.3, and always a client certificate of this authority.
@@ -258,13 +283,21 @@ fn sign_client(
     sign(issuer, params, now).map_err(|error| unsigned(user, &error))
 }
 
-fn sign_serving(issuer: &Issuer<'_, KeyPair>, names: &[String], now: Timestamp) -> Result<Credentials, IdentityError> {
+fn sign_serving(issuer: &Issuer<'_, KeyPair>, names: &[String], now: Timestamp) -> Result<CertifiedKey, IdentityError> {
     let subject = names.join(", ");
     let mut params = CertificateParams::new(names).map_err(|error| unsigned(&subject, &error))?;
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, "firstlight API");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    sign(issuer, params, now).map_err(|error| unsigned(&subject, &error))
+    let Credentials { certificate, key } = sign(issuer, params, now).map_err(|error| unsigned(&subject, &error))?;
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| server_has_none(error.to_string()))?;
+    let chain = vec![der(&certificate).map_err(server_has_none)?];
+    CertifiedKey::from_der(chain, key, &rustls::crypto::ring::default_provider())
+        .map_err(|error| server_has_none(error.to_string()))
+}
+
+fn server_has_none(problem: String) -> IdentityError {
+    IdentityError::Unsigned { subject: "the API server".to_owned(), problem }
 }
 
 fn sign(issuer: &Issuer<'_, KeyPair>, params: CertificateParams, now: Timestamp) -> Result<Credentials, rcgen::Error> {
@@ -287,20 +320,18 @@ fn dated(mut params: CertificateParams, now: Timestamp, days: i64) -> Certificat
     params
 }
 
-fn server_config(authority: &str, serving: &Credentials) -> Result<ServerConfig, String> {
+fn server_config(authority: &str, serving: Arc<Serving>) -> Result<ServerConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
     roots.add(der(authority)?).map_err(|error| error.to_string())?;
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
         .build()
         .map_err(|error| error.to_string())?;
-    let key = PrivateKeyDer::from_pem_slice(serving.key.as_bytes()).map_err(|error| error.to_string())?;
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .with_client_cert_verifier(verifier)
-        .with_single_cert(vec![der(&serving.certificate)?], key)
-        .map_err(|error| error.to_string())?;
+        .with_cert_resolver(serving);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }

@@ -4,6 +4,7 @@ use crate::builder::Builder;
 use crate::console::RuntimeConsole;
 use crate::lifecycle;
 use crate::place::Place;
+use crate::renewal;
 use anyhow::{Context, Result};
 use firstlight_api::object::resources;
 use firstlight_api::powers::Powers;
@@ -14,7 +15,7 @@ use firstlight_runtime::network::Bridge;
 use firstlight_runtime::{Allow, Ends, Network, Recovered, Runtime};
 use firstlight_server::api::{Api, Config as ApiConfig};
 use firstlight_server::caller::{Caller, MASTERS};
-use firstlight_server::identity::{self, Identity};
+use firstlight_server::identity::Identity;
 use firstlight_server::listener::{self, Limits, ListenerConfig};
 use firstlight_store::Store;
 use jiff::Timestamp;
@@ -111,7 +112,8 @@ impl Firstlight {
         tasks.spawn(dns.serve(store.clone(), stop.clone()));
         tasks.spawn(said("workloads", firstlight_workloads::run(client(&api, "firstlight-workloads"), stop.clone())));
         let url = format!("https://{address}");
-        identity::write_kubeconfig(&settings.kubeconfig, &identity::kubeconfig(&identity, &url))?;
+        renewal::write(&identity, &url, &settings.kubeconfig)?;
+        tasks.spawn(renewal::run(identity, url, settings.kubeconfig, stop.clone()));
         Ok(Firstlight { store, api, node, runtime, address, place, network, stop, tasks })
     }
 

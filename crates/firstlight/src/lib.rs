@@ -16,6 +16,7 @@ mod engine;
 pub mod images;
 pub mod lifecycle;
 mod place;
+mod renewal;
 
 pub use builder::Builder;
 pub use engine::Firstlight;

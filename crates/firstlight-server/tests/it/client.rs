@@ -30,7 +30,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves `service` with `limits`.
+    /// Serves `service` with `limits`, with certificates as of an engine that has run for a month.
     pub(crate) async fn start<S>(service: S, limits: Limits) -> Server
     where
         S: tower::Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>
@@ -41,7 +41,8 @@ impl Server {
         S::Future: Send,
     {
         let dir = tempfile::tempdir().expect("a directory");
-        let identity = Identity::open(&dir.path().join("identity"), &[], jiff::Timestamp::now()).expect("an identity");
+        let began = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * 31);
+        let identity = Identity::open(&dir.path().join("identity"), &[], began).expect("an identity");
         let tcp = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = tcp.local_addr().expect("an address");
         let stop = CancellationToken::new();

@@ -49,6 +49,22 @@ fn an_authority_near_its_end_is_renewed_with_the_same_key() {
 }
 
 #[test]
+fn what_is_a_month_old_is_signed_anew_also_near_the_end_of_the_authority() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let home = dir.path().join("identity");
+    let mut identity = Identity::open(&home, &[], Timestamp::now()).expect("an identity");
+    let (key, authority) = (identity.admin().key.clone(), identity.authority().to_owned());
+    assert!(!identity.renew(later(29)).expect("nothing to do"));
+    assert_eq!(identity.admin().key, key);
+    assert!(identity.renew(later(31)).expect("renewed"));
+    assert_ne!(identity.admin().key, key);
+    assert_eq!(identity.authority(), authority, "the authority has years to go");
+    assert!(!identity.renew(later(32)).expect("nothing to do"));
+    assert!(identity.renew(later(3650 - 390)).expect("renewed"));
+    assert_ne!(identity.authority(), authority);
+}
+
+#[test]
 fn what_others_can_read_is_no_secret_and_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     let home = dir.path().join("identity");

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tokio_rustls::client::TlsStream;
 
 const HOST: &str = "127.0.0.1";
 
@@ -24,6 +25,18 @@ async fn the_administrator_is_known_by_the_certificate_over_both_versions() {
     let request = get(&format!("https://{HOST}/readyz"), HOST);
     let answer = ask_h2(server.connect(&["h2", "http/1.1"]).await, request).await.expect("an answer");
     assert_eq!(answer, (200, said.to_owned()));
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_shown_to_new_connections_and_open_ones_go_on() {
+    let mut server = Server::echo(Limits::default()).await;
+    let shown = |stream: &TlsStream<TcpStream>| stream.get_ref().1.peer_certificates().expect("a chain").to_vec();
+    let old = server.connect(&["http/1.1"]).await;
+    let first = shown(&old);
+    assert_eq!(shown(&server.connect(&["http/1.1"]).await), first);
+    assert!(server.identity.renew(jiff::Timestamp::now()).expect("renewed"));
+    assert_ne!(shown(&server.connect(&["http/1.1"]).await), first);
+    assert_eq!(ask(old, get("/readyz", HOST)).await.expect("an answer").0, 200);
 }
 
 #[tokio::test]
