@@ -8,5 +8,6 @@ pub(crate) mod exec;
 pub(crate) mod fds;
 pub(crate) mod fork;
 pub(crate) mod namespace;
+pub(crate) mod seccomp;
 pub(crate) mod signal;
 pub(crate) mod watch;

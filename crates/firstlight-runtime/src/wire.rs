@@ -5,6 +5,7 @@
 //! [`Record`]s, which are also the lines of the sandbox's journal: a new connection gets the journal first, then
 //! [`Told::Live`], then records as they are written.
 
+pub(crate) mod as_base64;
 mod frame;
 mod order;
 mod record;

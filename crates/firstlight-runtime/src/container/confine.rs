@@ -1,10 +1,9 @@
-//! Giving up powers: what stands between a process run by `exec` and its program (decision 5a, S15).
+//! Giving up powers: what stands between a process in a container and its program (decision 5a, S15).
 //!
-//! The container library does this for a container's first process; its `exec` leaves the system call filter out
-//! and forgets the user, so `exec` is ours, and takes the same steps in the same order.
+//! The same steps in the same order for a container's first process and for those run by `exec`: the container
+//! library sets up where a process lives, and what it may do there is decided here.
 
 use super::capabilities;
-use super::seccomp;
 use super::user::User;
 use crate::wire::Order;
 use anyhow::Context;
@@ -31,9 +30,8 @@ pub(crate) struct Identity {
 /// # Errors
 /// Whatever is refused; the process must then not become anything (E9).
 pub(crate) fn confine(order: &Order, identity: &Identity) -> anyhow::Result<()> {
-    let filter = order.seccomp.then(|| seccomp::profile(&identity.capabilities)).transpose()?;
-    let load = |when: bool| match &filter {
-        Some(filter) if when => libcontainer::seccomp::initialize_seccomp(filter).map(drop),
+    let load = |when: bool| match &order.filter {
+        Some(filter) if when => filter.load(),
         _ => Ok(()),
     };
     let refused = std::env::set_current_dir(&order.cwd);

@@ -6,6 +6,7 @@
 
 use super::capabilities;
 use super::cgroup::Cgroups;
+use super::confine::{Identity, confine};
 use super::root::{DetachedRoot, Kind, Overlay};
 use super::spec::{self, Bind, Controllers, Parts};
 use super::user::{self, User};
@@ -146,26 +147,21 @@ fn make(
     make_cwd(order, places, &root)?;
     root.attach(&places.root).with_context(|| format!("mounting the root at {}", places.root.display()))?;
 
-    let capabilities = capabilities::held(&order.capabilities)?;
+    let identity = Identity { user, capabilities: capabilities::held(&order.capabilities)? };
     let controllers = Controllers {
         unified: cgroups.unified(),
         cpu: cgroups.has("cpu"),
         pids: cgroups.has("pids"),
         swap: cgroups.counts_swap(),
     };
-    let parts = Parts {
-        order,
-        root: &places.root,
-        user: &user,
-        cgroup: &places.cgroup,
-        capabilities: &capabilities,
-        binds: &binds,
-        controllers,
-    };
+    let parts =
+        Parts { order, root: &places.root, user: &identity.user, cgroup: &places.cgroup, binds: &binds, controllers };
     let spec = spec::build(&parts)?;
     spec.save(places.dir.join("config.json"))?;
-    let program = Program::new(&order.args, &environment(order, &user))?;
-    let (pid, terminal) = run_library(places, streams, Launcher { program: Arc::new(program), gate: Arc::new(gate) })?;
+    let program = Program::new(&order.args, &environment(order, &identity.user))?;
+    let launch = Launch { order: order.clone(), identity: identity.clone(), program, gate };
+    let (pid, terminal) = run_library(places, streams, Launcher(Arc::new(launch)))?;
+    let Identity { user, capabilities } = identity;
     Ok((Report::Made { pid, user, capabilities }, terminal))
 }
 
@@ -302,19 +298,25 @@ fn receive_terminal(listener: &UnixListener) -> anyhow::Result<OwnedFd> {
     inbox.take_fds().pop().context("the library sent no terminal")
 }
 
-/// The last step of a container's first process, run by the library once it is told to start.
+/// The last steps of a container's first process, taken when the library asks for them.
 #[derive(Debug, Clone)]
-struct Launcher {
-    program: Arc<Program>,
-    gate: Arc<OwnedFd>,
+struct Launcher(Arc<Launch>);
+
+#[derive(Debug)]
+struct Launch {
+    order: Order,
+    identity: Identity,
+    program: Program,
+    gate: OwnedFd,
 }
 
 impl Executor for Launcher {
+    /// Becomes the program.
     fn exec(&self, _: &Spec) -> Result<(), ExecutorError> {
-        let error = self.program.become_it();
-        let gate = self.gate.try_clone().map(std::fs::File::from);
-        if let Ok(mut gate) = gate {
-            let _ = gate.write_all(error.to_string().as_bytes());
+        let Launch { program, gate, .. } = &*self.0;
+        let error = program.become_it();
+        if let Ok(gate) = gate.try_clone() {
+            let _ = std::fs::File::from(gate).write_all(error.to_string().as_bytes());
         }
         Err(ExecutorError::Other(error.to_string()))
     }
@@ -324,8 +326,10 @@ impl Executor for Launcher {
         Ok(())
     }
 
-    /// Nothing: the program's environment is handed over with it.
+    /// Gives up what the program must not have, as the last step before the container counts as created. The program's
+    /// environment is handed over with it.
     fn setup_envs(&self, _: HashMap<String, String>) -> Result<(), ExecutorSetEnvsError> {
-        Ok(())
+        let Launch { order, identity, .. } = &*self.0;
+        confine(order, identity).map_err(|error| ExecutorSetEnvsError::Other(format!("{error:#}")))
     }
 }

@@ -6,11 +6,18 @@
 //! Podman (containers/common, `pkg/seccomp/default_linux.go`). io_uring is off: it bypasses filters, and Docker and
 //! containerd block it (moby#46762, containerd#9320).
 
-use libcontainer::oci_spec::OciSpecError;
-use libcontainer::oci_spec::runtime::{
-    Arch, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompArgBuilder, LinuxSeccompBuilder,
-    LinuxSeccompOperator, LinuxSyscall, LinuxSyscallBuilder,
-};
+//!
+//! The compiler of filters (libseccomp) takes longer than everything else a container needs to be created, so a
+//! filter is compiled once per set of capabilities, by the engine, and travels to shims as the program it is.
+
+use anyhow::Context;
+use libseccomp::{ScmpAction, ScmpArch, ScmpArgCompare, ScmpCompareOp, ScmpFilterContext, ScmpSyscall};
+use rustix::fs::{MemfdFlags, memfd_create};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::sync::{Mutex, PoisonError};
 
 /// Allowed, refused and capability-bound names.
 const TABLE: &str = include_str!("seccomp/table.txt");
@@ -27,31 +34,103 @@ const NEW_NAMESPACES: u64 = 0x7e02_0000;
 /// Names with rules of their own where the capability is missing.
 const JUDGED_BY_ARGUMENTS: [&str; 2] = ["clone", "clone3"];
 
-/// The filter of a container with these capabilities (written with `CAP_`).
-///
-/// # Errors
-/// If the specification's builder refuses what the table says: a mistake in this file.
-pub(crate) fn profile(capabilities: &[String]) -> Result<LinuxSeccomp, OciSpecError> {
+/// Rules as a tree that is searched, not a list that is walked: `SCMP_FLTATR_CTL_OPTIMIZE`.
+const AS_A_TREE: u32 = 2;
+
+/// A filter, compiled: a BPF program as the kernel loads it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Filter(#[serde(with = "crate::wire::as_base64")] Vec<u8>);
+
+impl std::fmt::Debug for Filter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Filter({} bytes)", self.0.len())
+    }
+}
+
+impl Filter {
+    /// The filter of a container with these capabilities (written with `CAP_`).
+    ///
+    /// # Errors
+    /// If the compiler refuses what the table says: a mistake in this file.
+    pub(crate) fn compile(capabilities: &[String]) -> anyhow::Result<Filter> {
+        let mut program = File::from(memfd_create("filter", MemfdFlags::CLOEXEC)?);
+        rules(capabilities)?.export_bpf(&program).context("compiling the system call filter")?;
+        let mut bytes = Vec::new();
+        program.rewind()?;
+        program.read_to_end(&mut bytes)?;
+        Ok(Filter(bytes))
+    }
+
+    /// Puts the calling process, and whatever it becomes, behind the filter.
+    ///
+    /// # Errors
+    /// What the kernel answers: it takes `CAP_SYS_ADMIN` or no-new-privileges.
+    pub(crate) fn load(&self) -> std::io::Result<()> {
+        crate::sys::seccomp::load(&self.0)
+    }
+}
+
+/// The filters compiled so far, by capabilities.
+#[derive(Debug, Default)]
+pub(crate) struct Filters {
+    /// Locked while one is compiled: whoever asks for the same at that time waits instead of compiling it too.
+    known: Mutex<HashMap<Vec<String>, Filter>>,
+}
+
+impl Filters {
+    /// [`Filter::compile`], remembered.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn of(&self, capabilities: &[String]) -> anyhow::Result<Filter> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(filter) = known.get(capabilities) {
+            return Ok(filter.clone());
+        }
+        let filter = Filter::compile(capabilities)?;
+        known.insert(capabilities.to_vec(), filter.clone());
+        Ok(filter)
+    }
+}
+
+fn rules(capabilities: &[String]) -> anyhow::Result<ScmpFilterContext> {
     let has = |name: &str| capabilities.iter().any(|c| c.strip_prefix("CAP_") == Some(name));
     let table = Table::read(TABLE, has);
-    let mut rules = vec![allow(table.allowed, Vec::new())?, refuse(table.refused, libc::EPERM)?];
-    rules.push(allow(vec!["socket".to_owned()], vec![argument(0, LinuxSeccompOperator::ScmpCmpNe, AF_VSOCK, None)?])?);
+    let mut filter = ScmpFilterContext::new(ScmpAction::Errno(libc::ENOSYS))?;
+    filter.set_ctl_optimize(AS_A_TREE)?;
+    for architecture in architectures() {
+        filter.add_arch(architecture)?;
+    }
+    for name in &table.allowed {
+        rule(&mut filter, name, ScmpAction::Allow, &[])?;
+    }
+    for name in &table.refused {
+        rule(&mut filter, name, ScmpAction::Errno(libc::EPERM), &[])?;
+    }
+    rule(&mut filter, "socket", ScmpAction::Allow, &[ScmpArgCompare::new(0, ScmpCompareOp::NotEqual, AF_VSOCK)])?;
     for value in PERSONALITIES {
-        let exactly = argument(0, LinuxSeccompOperator::ScmpCmpEq, value, None)?;
-        rules.push(allow(vec!["personality".to_owned()], vec![exactly])?);
+        rule(&mut filter, "personality", ScmpAction::Allow, &[ScmpArgCompare::new(0, ScmpCompareOp::Equal, value)])?;
     }
     if !has("SYS_ADMIN") {
-        let none = argument(0, LinuxSeccompOperator::ScmpCmpMaskedEq, NEW_NAMESPACES, Some(0))?;
-        rules.push(allow(vec!["clone".to_owned()], vec![none])?);
-        // Its flags are behind a pointer; ENOSYS sends the C library to `clone`, whose flags can be judged.
-        rules.push(refuse(vec!["clone3".to_owned()], libc::ENOSYS)?);
+        // Its flags are behind a pointer for `clone3`; ENOSYS, the answer to what is in no rule, sends the C library
+        // to `clone`, whose flags can be judged.
+        let none = ScmpArgCompare::new(0, ScmpCompareOp::MaskedEqual(NEW_NAMESPACES), 0);
+        rule(&mut filter, "clone", ScmpAction::Allow, &[none])?;
     }
-    LinuxSeccompBuilder::default()
-        .default_action(LinuxSeccompAction::ScmpActErrno)
-        .default_errno_ret(errno(libc::ENOSYS))
-        .architectures(architectures())
-        .syscalls(rules)
-        .build()
+    Ok(filter)
+}
+
+/// A name that the compiler does not know is a call that its kernels do not have: left to the answer for unknown ones.
+fn rule(
+    filter: &mut ScmpFilterContext,
+    name: &str,
+    action: ScmpAction,
+    conditions: &[ScmpArgCompare],
+) -> anyhow::Result<()> {
+    let Ok(call) = ScmpSyscall::from_name(name) else { return Ok(()) };
+    filter.add_rule_conditional(action, call, conditions).with_context(|| format!("a rule for {name}"))?;
+    Ok(())
 }
 
 /// Names by what becomes of them.
@@ -81,40 +160,14 @@ impl Table {
     }
 }
 
-fn allow(names: Vec<String>, args: Vec<LinuxSeccompArg>) -> Result<LinuxSyscall, OciSpecError> {
-    let rule = LinuxSyscallBuilder::default().names(names).action(LinuxSeccompAction::ScmpActAllow);
-    if args.is_empty() { rule.build() } else { rule.args(args).build() }
-}
-
-fn refuse(names: Vec<String>, code: i32) -> Result<LinuxSyscall, OciSpecError> {
-    LinuxSyscallBuilder::default().names(names).action(LinuxSeccompAction::ScmpActErrno).errno_ret(errno(code)).build()
-}
-
-fn argument(
-    index: usize,
-    op: LinuxSeccompOperator,
-    value: u64,
-    second: Option<u64>,
-) -> Result<LinuxSeccompArg, OciSpecError> {
-    let argument = LinuxSeccompArgBuilder::default().index(index).op(op).value(value);
-    match second {
-        Some(second) => argument.value_two(second).build(),
-        None => argument.build(),
-    }
-}
-
-fn errno(code: i32) -> u32 {
-    code.unsigned_abs()
-}
-
 /// The native architecture and its 32-bit forms: a call through another entry point would escape the table.
-fn architectures() -> Vec<Arch> {
+fn architectures() -> Vec<ScmpArch> {
     if cfg!(target_arch = "x86_64") {
-        vec![Arch::ScmpArchX86_64, Arch::ScmpArchX86, Arch::ScmpArchX32]
+        vec![ScmpArch::X8664, ScmpArch::X86, ScmpArch::X32]
     } else if cfg!(target_arch = "aarch64") {
-        vec![Arch::ScmpArchAarch64, Arch::ScmpArchArm]
+        vec![ScmpArch::Aarch64, ScmpArch::Arm]
     } else {
-        vec![Arch::ScmpArchNative]
+        vec![ScmpArch::Native]
     }
 }
 

@@ -1,5 +1,6 @@
-//! What exactly is to be created? Merges what the manifest says with what the image says. Pure.
+//! What exactly is to be created? Merges what the manifest says with what the image says.
 
+use super::seccomp::Filters;
 use super::{capabilities, limits};
 use crate::images::Image;
 use crate::sys::exec::DEFAULT_PATH;
@@ -25,6 +26,8 @@ pub(crate) struct Place<'a> {
     pub(crate) guarded_devices: bool,
     /// Whether `privileged: true` may be asked for.
     pub(crate) allow_privileged: bool,
+    /// System call filters.
+    pub(crate) filters: &'a Filters,
 }
 
 /// Why it cannot be created.
@@ -67,6 +70,9 @@ pub(crate) fn settle(
     }
     check_non_root(&security, image, place, &instance.container)?;
     let capabilities = capabilities::of(&security, place.guarded_devices).map_err(config)?;
+    let filtered = !security.privileged && security.seccomp == Seccomp::RuntimeDefault;
+    let filter = filtered.then(|| place.filters.of(&capabilities)).transpose();
+    let filter = filter.map_err(|error| config(format!("securityContext.seccompProfile: {error:#}")))?;
     let cwd = working_dir.filter(|d| !d.is_empty()).unwrap_or_else(|| image.config.working_dir.clone());
     Ok(Order {
         instance,
@@ -85,7 +91,7 @@ pub(crate) fn settle(
         mounts: mounts.into_iter().map(order_mount).collect(),
         capabilities,
         no_new_privs: security.no_new_privs,
-        seccomp: !security.privileged && security.seccomp == Seccomp::RuntimeDefault,
+        filter,
         privileged: security.privileged,
         limits: limits::of(&resources, place.machine_memory),
         stop_signal: stop_signal(image.config.stop_signal.as_deref().unwrap_or_default())?,

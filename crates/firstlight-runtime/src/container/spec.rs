@@ -5,15 +5,13 @@
 //! shown in the unified layout only, because the library cannot show the others read-only.
 
 use super::limits;
-use super::seccomp;
 use super::user::User;
 use crate::wire::{Limits, Order};
 use libcontainer::oci_spec::OciSpecError;
 use libcontainer::oci_spec::runtime::{
-    Capabilities, Capability, Linux, LinuxBuilder, LinuxCapabilities, LinuxCapabilitiesBuilder, LinuxCpuBuilder,
-    LinuxDeviceCgroupBuilder, LinuxMemoryBuilder, LinuxNamespaceBuilder, LinuxNamespaceType, LinuxPidsBuilder,
-    LinuxResources, LinuxResourcesBuilder, Mount, MountBuilder, Process, ProcessBuilder, RootBuilder, Spec,
-    SpecBuilder, UserBuilder,
+    Linux, LinuxBuilder, LinuxCpuBuilder, LinuxDeviceCgroupBuilder, LinuxMemoryBuilder, LinuxNamespaceBuilder,
+    LinuxNamespaceType, LinuxPidsBuilder, LinuxResources, LinuxResourcesBuilder, Mount, MountBuilder, Process,
+    ProcessBuilder, RootBuilder, Spec, SpecBuilder, UserBuilder,
 };
 use std::path::{Path, PathBuf};
 
@@ -47,8 +45,6 @@ pub(crate) struct Parts<'a> {
     pub(crate) user: &'a User,
     /// The container's cgroup.
     pub(crate) cgroup: &'a str,
-    /// Capabilities, with `CAP_`: those of the order that this process itself has.
-    pub(crate) capabilities: &'a [String],
     /// Bind mounts, in order: volumes and the pod's own files.
     pub(crate) binds: &'a [Bind],
     /// Which controllers there are.
@@ -96,49 +92,24 @@ pub(crate) fn build(parts: &Parts<'_>) -> Result<Spec, OciSpecError> {
     Ok(spec)
 }
 
-/// Only what the library itself needs: the program, its arguments and its environment are our executor's business.
+/// Only what the library itself needs. The program, its arguments and its environment are our executor's business,
+/// and so is what it gives up: user, capabilities, no-new-privileges and filter.
 fn process(parts: &Parts<'_>) -> Result<Process, OciSpecError> {
     let order = parts.order;
-    let User { uid, gid, groups, home } = parts.user;
-    let mut user = UserBuilder::default().uid(*uid).gid(*gid);
-    if !groups.is_empty() {
-        user = user.additional_gids(groups.clone());
-    }
     // Without HOME the library would ask the C library, which would load name services from inside the image.
-    let env = vec![format!("HOME={home}"), format!("PATH={}", crate::sys::exec::DEFAULT_PATH)];
+    let env = vec![format!("HOME={}", parts.user.home), format!("PATH={}", crate::sys::exec::DEFAULT_PATH)];
     let mut process = ProcessBuilder::default()
         .terminal(order.tty)
-        .user(user.build()?)
+        .user(UserBuilder::default().uid(0_u32).gid(0_u32).build()?)
         .args(order.args.clone())
         .env(env)
         .cwd(&order.cwd)
-        .capabilities(capabilities(parts.capabilities)?);
-    if order.no_new_privs {
-        process = process.no_new_privileges(true);
-    }
-    let mut process = process.build()?;
-    if !order.no_new_privs {
-        // Absent, not false: the library loads the filter before it gives up the power to do so only then.
-        process.set_no_new_privileges(None);
-    }
+        .build()?;
+    // The builder's defaults would be applied.
+    process.set_capabilities(None);
+    process.set_no_new_privileges(None);
     process.set_rlimits(None);
     Ok(process)
-}
-
-fn capabilities(names: &[String]) -> Result<LinuxCapabilities, OciSpecError> {
-    let set = names.iter().map(|name| capability(name)).collect::<Result<Capabilities, _>>()?;
-    // Inheritable and ambient stay empty (S15): a program gains nothing by being executed.
-    LinuxCapabilitiesBuilder::default()
-        .bounding(set.clone())
-        .effective(set.clone())
-        .permitted(set)
-        .inheritable(Capabilities::new())
-        .ambient(Capabilities::new())
-        .build()
-}
-
-fn capability(name: &str) -> Result<Capability, OciSpecError> {
-    name.trim_start_matches("CAP_").parse().map_err(|e| OciSpecError::Other(format!("{name}: {e}")))
 }
 
 fn mounts(parts: &Parts<'_>) -> Result<Vec<Mount>, OciSpecError> {
@@ -191,16 +162,13 @@ fn linux(parts: &Parts<'_>) -> Result<Linux, OciSpecError> {
         .collect::<Result<Vec<_>, _>>()?;
     let (masked, read_only) =
         if parts.order.privileged { (Vec::new(), Vec::new()) } else { (owned(&MASKED), owned(&READ_ONLY)) };
-    let mut linux = LinuxBuilder::default()
+    LinuxBuilder::default()
         .namespaces(namespaces)
         .cgroups_path(parts.cgroup)
         .resources(resources(parts)?)
         .masked_paths(masked)
-        .readonly_paths(read_only);
-    if parts.order.seccomp {
-        linux = linux.seccomp(seccomp::profile(parts.capabilities)?);
-    }
-    linux.build()
+        .readonly_paths(read_only)
+        .build()
 }
 
 fn resources(parts: &Parts<'_>) -> Result<LinuxResources, OciSpecError> {

@@ -2,6 +2,7 @@
 
 use super::sealed;
 use crate::container::cgroup::Cgroups;
+use crate::container::seccomp::Filters;
 use crate::images::Store;
 use crate::layout::Layout;
 use crate::network::{Addresses, Bridge, addresses::Exhausted};
@@ -37,6 +38,8 @@ pub(crate) struct Machine {
     pub(crate) memory: u64,
     /// Locked for the length of a table look-up; pods take and give back addresses from their own tasks.
     addresses: Mutex<Addresses>,
+    /// System call filters.
+    pub(crate) filters: Filters,
     program: Option<PathBuf>,
     sealed: OnceCell<OwnedFd>,
     _lock: File,
@@ -63,6 +66,7 @@ impl Machine {
             cgroups: Cgroups::detect().context("looking for control groups")?,
             cgroup: format!("/firstlight/{name}"),
             memory: total_memory()?,
+            filters: Filters::default(),
             program: shim,
             sealed: OnceCell::new(),
             _lock: lock,

@@ -217,6 +217,7 @@ impl Pod {
             machine_memory: self.machine.memory,
             guarded_devices: self.machine.cgroups.guards_devices(),
             allow_privileged: self.machine.allow.privileged,
+            filters: &self.machine.filters,
         };
         match settle::settle(instance.clone(), container_id(), launch, &image, &place) {
             Ok(order) if ahead && depends_on_volumes(&order) => self.tell(Event::NotAhead { instance }).await,

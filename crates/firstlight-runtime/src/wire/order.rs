@@ -1,5 +1,6 @@
 //! The order to create one container: everything settled by the engine that does not need the container's root.
 
+use crate::container::seccomp::Filter;
 use firstlight_pod::event::Instance;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -30,8 +31,8 @@ pub(crate) struct Order {
     pub(crate) capabilities: Vec<String>,
     /// Whether gaining privileges by exec is ruled out.
     pub(crate) no_new_privs: bool,
-    /// Whether system calls are filtered.
-    pub(crate) seccomp: bool,
+    /// What its system calls are filtered by, if they are.
+    pub(crate) filter: Option<Filter>,
     /// All powers of the host's root.
     pub(crate) privileged: bool,
     /// Limits.

@@ -36,6 +36,7 @@ fn settled(launch: Launch, image: &Image) -> Result<Order, Refused> {
         machine_memory: 1 << 30,
         guarded_devices: true,
         allow_privileged: false,
+        filters: &Filters::default(),
     };
     settle(Instance { container: "c".to_owned(), attempt: 0 }, "id".to_owned(), launch, image, &place)
 }
