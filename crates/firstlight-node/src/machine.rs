@@ -27,10 +27,11 @@ const REPORT_EVERY: Duration = Duration::from_secs(300);
 
 /// What this machine rules for its pods.
 pub(crate) fn rules(backoff_cap: Millis) -> Rules {
-    let cpus = u64::try_from(cpus()).unwrap_or(1);
+    let cpus = cpus();
     Rules {
         backoff_cap,
-        allocatable_cpu: cpus.saturating_mul(1000),
+        creations_at_once: cpus,
+        allocatable_cpu: u64::try_from(cpus).unwrap_or(1).saturating_mul(1000),
         allocatable_memory: memory_kib().saturating_mul(1024),
         environment: Vec::new(),
     }

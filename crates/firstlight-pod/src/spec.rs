@@ -110,6 +110,9 @@ impl Spec {
 pub struct Rules {
     /// The longest crash back-off (BKF-1; BKF-9 lowers it, and with it the first delay if that is longer).
     pub backoff_cap: Millis,
+    /// How many of a pod's containers are created at once, where one is created before its turn: as many as the node
+    /// has cores, because creating is all work and no waiting.
+    pub creations_at_once: usize,
     /// CPU of the node in thousandths of a core: stands in for a missing limit (ENV-10).
     pub allocatable_cpu: u64,
     /// Memory of the node in bytes: stands in for a missing limit (ENV-10).
@@ -122,6 +125,7 @@ impl Default for Rules {
     fn default() -> Rules {
         Rules {
             backoff_cap: Millis::secs(300),
+            creations_at_once: 2,
             allocatable_cpu: 1000,
             allocatable_memory: 1 << 30,
             environment: Vec::new(),

@@ -1,6 +1,9 @@
 //! What can be created before its turn? Creating a container costs far more than starting one, so everything that
 //! is certain already is created as soon as the sandbox is up, and only started at its turn.
 //!
+//! Whoever's turn it is comes first: nothing is created ahead before that one has been asked for, and never more at
+//! once than the node has hands for.
+//!
 //! Not ahead: what must resolve its image's tag at every start (IMG-12), what mounts a path an init may still
 //! make (`subPath`), what cannot be resolved yet, and what the runtime refused to create ahead.
 
@@ -14,7 +17,11 @@ use crate::spec::{Container, PullPolicy};
 /// Creates ahead whatever can be.
 pub(crate) fn create(turn: &mut Turn<'_>) {
     let Some(sandbox) = turn.seen.sandbox.attempt() else { return };
+    let mut free = free_hands(turn);
     for (container, role) in turn.containers() {
+        if free == 0 {
+            return;
+        }
         if !may_be_ahead(turn, container, role) {
             continue;
         }
@@ -22,8 +29,21 @@ pub(crate) fn create(turn: &mut Turn<'_>) {
             let instance = turn.next_instance(container);
             let create = Do::Create { instance, sandbox, launch: Box::new(launch), ahead: true };
             turn.act(create, "it is certain to be wanted");
+            free -= 1;
         }
     }
+}
+
+/// How many more may be created now. None while an image is looked up: its container comes first, and soon. One that
+/// has to be transferred takes long enough to create others meanwhile.
+fn free_hands(turn: &Turn<'_>) -> usize {
+    let coming = || turn.containers().filter_map(|(container, _)| turn.history(container).coming());
+    let begins = turn.containers().any(|(container, _)| turn.takes_turn(container));
+    if begins || coming().any(|c| matches!(c.stage, Stage::Pulling { transfer: false, .. } | Stage::Pulled { .. })) {
+        return 0;
+    }
+    let busy = coming().filter(|c| matches!(c.stage, Stage::Creating { .. })).count() + turn.creations();
+    turn.spec.rules.creations_at_once.saturating_sub(busy)
 }
 
 fn may_be_ahead(turn: &Turn<'_>, container: &Container, role: Role) -> bool {
@@ -39,5 +59,5 @@ fn may_be_ahead(turn: &Turn<'_>, container: &Container, role: Role) -> bool {
     };
     let first_here = !history.had_turn_in(turn.seen.sandbox.attempt());
     let settled = container.pull != PullPolicy::Always && container.mounts.iter().all(|m| m.sub_path.is_empty());
-    untouched && wanted && first_here && settled && !turn.takes_turn(container)
+    untouched && wanted && first_here && settled
 }

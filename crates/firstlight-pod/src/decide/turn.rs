@@ -89,6 +89,11 @@ impl<'a> Turn<'a> {
         })
     }
 
+    /// How many containers this decision creates.
+    pub(crate) fn creations(&self) -> usize {
+        self.actions.iter().filter(|action| matches!(action.what, Do::Create { .. })).count()
+    }
+
     /// Whether this decision takes the sandbox down.
     pub(crate) fn removes_sandbox(&self) -> bool {
         self.actions.iter().any(|action| matches!(action.what, Do::RemoveSandbox { .. }))

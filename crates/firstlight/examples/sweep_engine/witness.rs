@@ -3,9 +3,14 @@
 use crate::engine::Engine;
 use crate::network::{Acknowledged, api};
 use anyhow::Result;
+use kube::Client;
 use kube::api::ListParams;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// How long what is bound to come may take: a log's first word, a directory's removal.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What was found wrong, by invariant.
 #[derive(Debug, Default)]
@@ -20,6 +25,11 @@ impl Violations {
     /// Notes one.
     pub(crate) fn add(&mut self, invariant: &'static str, kill: u32, what: String) {
         self.found.push((invariant, kill, what));
+    }
+
+    /// Whether nothing was found wrong.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.is_empty()
     }
 
     /// How many of each.
@@ -52,9 +62,7 @@ impl Violations {
         let client = engine.client()?;
         for pod in api(&client, "Pod").list(&ListParams::default()).await?.items {
             let name = pod.metadata.name.clone().unwrap_or_default();
-            let log = http::Request::get(format!("/api/v1/namespaces/default/pods/{name}/log?container=main"))
-                .body(Vec::new())?;
-            let said = client.request_text(log).await?;
+            let said = said_by_main(&client, &name).await;
             let first = if name == "leader" { "make" } else { "wait" };
             let right = format!("start {first}\nend {first}\nstart second\nend second\nstart main\n");
             if said != right {
@@ -72,19 +80,36 @@ impl Violations {
 
     /// E4: with no pod left, no process, cgroup, interface or directory of one is.
     pub(crate) fn check_leftovers(&mut self, kill: u32, engine: &Engine) -> Result<()> {
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         let left = loop {
             let left = leftovers(engine)?;
             // Status comes first and tear-down later, by design: it gets a moment.
-            if left.is_empty() || began.elapsed() > std::time::Duration::from_secs(5) {
+            if left.is_empty() || began.elapsed() > PATIENCE {
                 break left;
             }
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(20));
         };
         for what in left {
             self.add("E4", kill, what);
         }
         Ok(())
+    }
+}
+
+/// What the main container has written, or what the API answers instead. A container runs before its first word is
+/// in its log: that word gets a moment.
+async fn said_by_main(client: &Client, pod: &str) -> String {
+    let path = format!("/api/v1/namespaces/default/pods/{pod}/log?container=main");
+    let began = Instant::now();
+    loop {
+        let said = match http::Request::get(&path).body(Vec::new()) {
+            Ok(request) => client.request_text(request).await.unwrap_or_else(|error| format!("no log: {error}")),
+            Err(error) => return error.to_string(),
+        };
+        if said.contains("start main\n") || began.elapsed() > PATIENCE {
+            return said;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
