@@ -114,7 +114,7 @@ fn known(kind: &Kind, live: Option<&Value>, writer: Writer<'_>) -> Result<(Value
     }
     let mut first = Writer { manager: BEFORE_FIRST_APPLY, ..writer }.as_manager(kind, Operation::Update);
     let changes = Changes::between(Holds::of_type(kind.ty), &config::zero(kind.ty), &before);
-    first.fields = changes.written().without(&reset_fields(kind, writer.subresource)).difference(&never_owned());
+    first.fields = changes.written.without(&reset_fields(kind, writer.subresource)).difference(&never_owned());
     Ok((before, vec![first]))
 }
 
@@ -134,7 +134,7 @@ pub fn track(kind: &Kind, live: Option<&Value>, new: &mut Value, writer: Writer<
     let nobody = Manager { name: String::new(), ..writer.as_manager(kind, Operation::Update) };
     disown(&mut managers, &nobody, &changes);
     let mut me = writer.as_manager(kind, Operation::Update);
-    me.fields = changes.written().difference(&never_owned());
+    me.fields = changes.written.difference(&never_owned());
     if !me.fields.is_empty() {
         if let Some(earlier) = taken(&mut managers, &me) {
             me.fields = me.fields.union(&earlier.fields);
@@ -165,10 +165,9 @@ fn taken(managers: &mut Vec<Manager>, me: &Manager) -> Option<Manager> {
 
 /// What each other manager owns of what is written.
 fn conflicts(managers: &[Manager], me: &Manager, changes: &Changes) -> Vec<(Manager, FieldSet)> {
-    let written = changes.written();
     let others = managers.iter().filter(|m| !m.is(me));
     others
-        .map(|m| (m, m.fields.intersection(&written)))
+        .map(|m| (m, m.fields.intersection(&changes.written)))
         .filter(|(_, set)| !set.is_empty())
         .map(|(m, set)| (m.clone(), set))
         .collect()
@@ -176,9 +175,8 @@ fn conflicts(managers: &[Manager], me: &Manager, changes: &Changes) -> Vec<(Mana
 
 /// Takes what is written or removed from every other manager, and what is left without a field from the list.
 fn disown(managers: &mut Vec<Manager>, me: &Manager, changes: &Changes) {
-    let written = changes.written();
     for manager in managers.iter_mut().filter(|m| !m.is(me)) {
-        manager.fields = take(&mut manager.fields).difference(&written).difference(&changes.removed);
+        manager.fields = take(&mut manager.fields).difference(&changes.written).difference(&changes.removed);
     }
     managers.retain(|m| m.is(me) || !m.fields.is_empty());
 }

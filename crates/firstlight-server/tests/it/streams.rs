@@ -22,16 +22,21 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::sync::CancellationToken;
 
-/// A server for the subresources of one running pod with the containers `i`, `a`, `b`.
-async fn serve(fake: &Fake) -> (Server, CancellationToken) {
+/// A pod with the containers `i`, `a`, `b`, of which the last two run.
+fn running_pod() -> Value {
     let running = |name: &str| json!({ "name": name, "state": { "running": {} } });
-    let pod = Arc::new(json!({
+    json!({
         "metadata": { "name": "p", "namespace": "n", "uid": "u" },
         "spec": {
             "nodeName": "here", "initContainers": [{ "name": "i" }], "containers": [{ "name": "a" }, { "name": "b" }],
         },
         "status": { "containerStatuses": [running("a"), running("b")] },
-    }));
+    })
+}
+
+/// A server for the subresources of a running pod.
+async fn serve(fake: &Fake) -> (Server, CancellationToken) {
+    let pod = Arc::new(running_pod());
     let stop = CancellationToken::new();
     let streams = Streams::new(Arc::new(fake.clone()), stop.clone());
     let service = tower::service_fn(move |request: Request<Incoming>| {
@@ -307,6 +312,24 @@ async fn a_log_is_text() {
     let (code, said) = ask(server.connect(&[]).await, get("/log?container=i", "localhost")).await.expect("an answer");
     assert_eq!(code, 400);
     assert!(said.contains(r#"container \"i\" in pod \"p\" is not available"#), "{said}");
+}
+
+#[tokio::test]
+async fn e8_a_log_too_many_is_refused_until_another_ends() {
+    let streams = Streams::new(Arc::new(Fake::default()), CancellationToken::new());
+    let pod = running_pod();
+    let log = || {
+        let request = Request::get("/log?container=a&follow=true").body(()).expect("a request");
+        streams.serve(&pod, Subresource::Log, request)
+    };
+    let mut open = Vec::new();
+    for _ in 0..1024 {
+        open.push(log().await);
+    }
+    assert!(open.iter().all(|answer| answer.status() == 200));
+    assert_eq!(log().await.status(), 429);
+    open.pop();
+    assert_eq!(log().await.status(), 200);
 }
 
 #[tokio::test]

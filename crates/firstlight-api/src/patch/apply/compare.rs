@@ -17,32 +17,28 @@ pub(super) fn fields_of(holds: Holds, value: &Value) -> FieldSet {
 /// What the step from one value to another does.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    pub(super) added: FieldSet,
-    pub(super) modified: FieldSet,
+    /// Fields that are there now and were not, or not so.
+    pub(super) written: FieldSet,
+    /// Fields that are there no longer.
     pub(super) removed: FieldSet,
 }
 
 impl Changes {
     pub(super) fn between(holds: Holds, before: &Value, after: &Value) -> Changes {
-        let Changes { added, modified, removed } = compare(holds, Some(before), Some(after));
-        Changes { added: added.of_root(), modified: modified.of_root(), removed: removed.of_root() }
-    }
-
-    /// Fields that are there now and were not, or not so.
-    pub(super) fn written(&self) -> FieldSet {
-        self.added.clone().union(&self.modified)
+        let Changes { written, removed } = compare(holds, Some(before), Some(after));
+        Changes { written: written.of_root(), removed: removed.of_root() }
     }
 
     /// The changes outside a set.
     pub(super) fn without(self, set: &FieldSet) -> Changes {
-        let Changes { added, modified, removed } = self;
-        Changes { added: added.without(set), modified: modified.without(set), removed: removed.without(set) }
+        let Changes { written, removed } = self;
+        Changes { written: written.without(set), removed: removed.without(set) }
     }
 
     /// Puts the changes of what is below one step, which is asked for only where there are some.
     fn put(&mut self, step: impl Fn() -> String, below: Changes) {
-        let Changes { added, modified, removed } = below;
-        for (set, below) in [(&mut self.added, added), (&mut self.modified, modified), (&mut self.removed, removed)] {
+        let Changes { written, removed } = below;
+        for (set, below) in [(&mut self.written, written), (&mut self.removed, removed)] {
             if !below.is_empty() {
                 set.put(step(), below);
             }
@@ -96,26 +92,25 @@ fn compare(holds: Holds, before: Option<&Value>, after: Option<&Value>) -> Chang
     let objects = (holds.object(before), holds.object(after));
     let lists = (holds.list(before), holds.list(after));
     let changes = match (objects, lists) {
-        ((None, None), (None, None)) => return whole(before, after),
+        ((None, None), (None, None)) => return whole(after),
         ((left, right), (None, None)) => parts(holds, left, right),
         (_, (left, right)) => elements(holds, left.unwrap_or_default(), right.unwrap_or_default()),
     };
     // A parent that comes or goes as a whole is owned itself, too.
-    let Changes { added, modified, removed } = changes;
+    let Changes { written, removed } = changes;
     match (before, after) {
-        (None, _) => Changes { added: added.joined(), modified, removed },
-        (_, None) => Changes { added, modified, removed: removed.joined() },
-        (Some(_), Some(_)) => Changes { added, modified, removed },
+        (None, _) => Changes { written: written.joined(), removed },
+        (_, None) => Changes { written, removed: removed.joined() },
+        (Some(_), Some(_)) => Changes { written, removed },
     }
 }
 
 /// Of values that differ and have no parts with owners of their own.
-fn whole(before: Option<&Value>, after: Option<&Value>) -> Changes {
+fn whole(after: Option<&Value>) -> Changes {
     let this = FieldSet::default().joined();
-    match (before, after) {
-        (None, _) => Changes { added: this, ..Changes::default() },
-        (_, None) => Changes { removed: this, ..Changes::default() },
-        (Some(_), Some(_)) => Changes { modified: this, ..Changes::default() },
+    match after {
+        None => Changes { removed: this, ..Changes::default() },
+        Some(_) => Changes { written: this, ..Changes::default() },
     }
 }
 
@@ -142,14 +137,14 @@ fn elements(holds: Holds, before: &[Value], after: &[Value]) -> Changes {
         let below = match (left, right) {
             ([] | [_], [] | [_]) => compare(element, left.first().copied(), right.first().copied()),
             ([_, _, ..], [_, _, ..]) if left == right => Changes::default(),
-            ([_, _, ..], [_, _, ..]) => Changes { modified: FieldSet::default().joined(), ..Changes::default() },
+            ([_, _, ..], [_, _, ..]) => Changes { written: FieldSet::default().joined(), ..Changes::default() },
             ([_, _, ..], _) => {
                 let below = right.first().map_or_else(Changes::default, |right| compare(element, None, Some(right)));
                 Changes { removed: below.removed.joined(), ..below }
             }
             (_, [_, _, ..]) => {
                 let below = left.first().map_or_else(Changes::default, |left| compare(element, Some(left), None));
-                Changes { added: below.added.joined(), ..below }
+                Changes { written: below.written.joined(), ..below }
             }
         };
         changes.put(|| step.clone(), below);

@@ -83,7 +83,7 @@ pub(super) fn drop_own_conflicts(kind: &Kind, live: &Value, conflicts: &mut Vec<
         return;
     }
     let changes = Changes::between(holds, &earlier, live);
-    let untouched = fields_of(holds, &earlier).difference(&changes.written()).difference(&changes.removed);
+    let untouched = fields_of(holds, &earlier).difference(&changes.written).difference(&changes.removed);
     for (_, set) in conflicts.iter_mut() {
         *set = std::mem::take(set).difference(&untouched);
     }

@@ -35,10 +35,10 @@ impl FieldSet {
     }
 
     /// Writes `fieldsV1`.
-    pub(super) fn to_value(&self) -> Value {
+    pub(super) fn into_value(self) -> Value {
         let FieldSet { member, below } = self;
-        let mut map: Map<String, Value> = below.iter().map(|(step, set)| (step.clone(), set.to_value())).collect();
-        if *member && !map.is_empty() {
+        let mut map: Map<String, Value> = below.into_iter().map(|(step, set)| (step, set.into_value())).collect();
+        if member && !map.is_empty() {
             map.insert(MEMBER.to_owned(), Value::Object(Map::new()));
         }
         Value::Object(map)
@@ -184,7 +184,7 @@ mod tests {
     fn it_is_written_as_it_was_read() {
         let value = json!({"f:metadata": {"f:labels": {".": {}, "f:a": {}}},
             "f:spec": {"f:containers": {"k:{\"name\":\"a\"}": {".": {}, "f:image": {}}}, "f:finalizers": {"v:\"x\"": {}}}});
-        assert_eq!(set(&value).to_value(), value);
+        assert_eq!(set(&value).into_value(), value);
         assert_eq!(
             set(&value).paths(),
             [

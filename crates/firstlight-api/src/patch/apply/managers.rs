@@ -65,15 +65,17 @@ impl Manager {
         Some(Manager { name: text("manager"), operation, api_version, subresource: text("subresource"), time, fields })
     }
 
-    fn write(&self) -> Value {
+    fn write(self) -> Value {
         let Manager { name, operation, api_version, subresource, time, fields } = self;
         let operation = match operation {
             Operation::Apply => "Apply",
             Operation::Update => "Update",
         };
         let mut entry = json!({"manager": name, "operation": operation, "apiVersion": api_version,
-            "fieldsType": "FieldsV1", "fieldsV1": fields.to_value()});
-        for (key, value) in [("time", time.as_deref().unwrap_or_default()), ("subresource", subresource)] {
+            "fieldsType": "FieldsV1"});
+        // Moved, where the macro would copy.
+        entry["fieldsV1"] = fields.into_value();
+        for (key, value) in [("time", time.unwrap_or_default()), ("subresource", subresource)] {
             if !value.is_empty() {
                 entry[key] = value.into();
             }
@@ -120,7 +122,7 @@ pub(super) fn write(object: &mut Value, mut managers: Vec<Manager>) {
     managers.sort_by(|a, b| order(a).cmp(&order(b)));
     metadata.remove("managedFields");
     if !managers.is_empty() {
-        metadata.insert("managedFields".to_owned(), managers.iter().map(Manager::write).collect());
+        metadata.insert("managedFields".to_owned(), managers.into_iter().map(Manager::write).collect());
     }
 }
 

@@ -35,6 +35,20 @@ fn every_option_is_read() {
 }
 
 #[test]
+fn the_run_before_is_meant_if_asked_for_and_another_has_begun() {
+    let ended = json!({ "terminated": { "containerID": "x", "exitCode": 1 } });
+    let read = |state: serde_json::Value, query: &str| {
+        let statuses = json!([{ "name": "c", "state": state, "lastState": ended }]);
+        let pod = json!({ "metadata": { "name": "p" }, "status": { "containerStatuses": statuses } });
+        options(&Query::parse(Some(query)), &pod, "c", Timestamp::UNIX_EPOCH).map(|options| options.previous)
+    };
+    assert_eq!(read(json!({ "running": {} }), "previous=true"), Ok(true));
+    assert_eq!(read(json!({ "running": {} }), ""), Ok(false));
+    let waiting = json!({ "waiting": { "reason": "CrashLoopBackOff" } });
+    assert_eq!(read(waiting, "previous=true"), Ok(false), "the last that ran is the one before the next");
+}
+
+#[test]
 fn flags_are_read_as_kubernetes_reads_them() {
     for (query, follow) in
         [("follow", true), ("follow=", true), ("follow=yes", true), ("follow=0", false), ("follow=False", false)]

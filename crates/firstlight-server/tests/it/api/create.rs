@@ -1,8 +1,12 @@
 //! POST: what is filled in, what is refused.
 
 use super::{CONFIGMAPS, Cluster, PODS, ask, at, config_map, pod};
-use http::header;
+use bytes::Bytes;
+use http::{Request, header};
+use http_body_util::StreamBody;
+use hyper::body::Frame;
 use serde_json::json;
+use std::convert::Infallible;
 
 #[tokio::test]
 async fn a_pod_is_created_pending_bound_and_identified() {
@@ -131,6 +135,45 @@ async fn a_dry_run_changes_nothing() {
     assert_eq!(cluster.store.revision(), before);
     let refused = cluster.post(&format!("{PODS}?dryRun=Some"), pod("web")).await.failure();
     assert_eq!((refused.0, refused.1.as_str()), (422, "Invalid"));
+}
+
+#[tokio::test]
+async fn a_dry_run_of_every_other_write_shows_what_would_be_and_changes_nothing() {
+    let cluster = Cluster::start().await;
+    let made = cluster.post(PODS, pod("web")).await.expect(201);
+    let mut unbound = pod("unbound");
+    unbound["spec"]["schedulerName"] = json!("mine");
+    cluster.post(PODS, unbound).await.expect(201);
+    let (path, before) = (format!("{PODS}/web"), cluster.store.revision());
+    let mut changed = made.clone();
+    changed["metadata"]["labels"] = json!({"a": "b"});
+    let put = cluster.put(&format!("{path}?dryRun=All"), changed).await.expect(200);
+    assert_eq!(at(&put, "/metadata/labels/a"), "b");
+    let patch = json!({"metadata": {"labels": {"a": "c"}}});
+    let patched = cluster.patch(&format!("{path}?dryRun=All"), "merge-patch", patch).await.expect(200);
+    assert_eq!(at(&patched, "/metadata/labels/a"), "c");
+    let status = json!({"status": {"podIP": "10.0.0.1"}});
+    cluster.patch(&format!("{path}/status?dryRun=All"), "merge-patch", status).await.expect(200);
+    let leaving = cluster.delete(&format!("{path}?dryRun=All")).await.expect(200);
+    assert_eq!(leaving["metadata"]["deletionGracePeriodSeconds"], 30);
+    cluster.delete(&format!("{path}?dryRun=All&gracePeriodSeconds=0")).await.expect(200);
+    cluster.delete(&format!("{PODS}?dryRun=All")).await.expect(200);
+    let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "web"}});
+    cluster.post(&format!("{path}/eviction?dryRun=All"), eviction).await.expect(201);
+    let binding = json!({"metadata": {"name": "unbound"}, "target": {"kind": "Node", "name": "there"}});
+    cluster.post(&format!("{PODS}/unbound/binding?dryRun=All"), binding).await.expect(201);
+    assert_eq!(cluster.store.revision(), before);
+    assert_eq!(cluster.get(&path).await.expect(200), made);
+}
+
+#[tokio::test(start_paused = true)]
+async fn e8_a_body_that_does_not_come_is_given_up_on() {
+    let cluster = Cluster::start().await;
+    let body = StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, Infallible>>());
+    let request = Request::post(PODS).header("content-type", "application/json").body(body).expect("a request");
+    let began = tokio::time::Instant::now();
+    let answer = cluster.api.handle(Cluster::caller(), request).await;
+    assert_eq!((answer.status().as_u16(), began.elapsed().as_secs()), (504, 30));
 }
 
 #[tokio::test]

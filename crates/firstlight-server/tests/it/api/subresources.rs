@@ -105,6 +105,14 @@ async fn streams_are_asked_of_pods_that_are_there() {
     let cluster = Cluster::start().await;
     assert_eq!(cluster.get(&format!("{PODS}/none/log")).await.failure().2, "pods \"none\" not found");
     cluster.post(PODS, pod("web")).await.expect(201);
+    let mut gated = pod("gated");
+    gated["spec"]["schedulingGates"] = json!([{"name": "example.com/wait"}]);
+    cluster.post(PODS, gated).await.expect(201);
+    assert_eq!(cluster.get(&format!("{PODS}/gated/log")).await.code, 204, "nobody runs it, so it wrote nothing");
+    for below in ["exec?command=x&stdout=true", "attach?stdout=true", "portforward?ports=80"] {
+        let refused = cluster.get(&format!("{PODS}/gated/{below}")).await.failure();
+        assert_eq!((refused.0, refused.2.as_str()), (400, "pod gated does not have a host assigned"), "{below}");
+    }
     let refused = cluster.get(&format!("{PODS}/web/log")).await.failure();
     assert_eq!((refused.0, refused.2.as_str()), (400, "container \"main\" in pod \"web\" is not available"));
 }

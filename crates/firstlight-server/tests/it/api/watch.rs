@@ -7,6 +7,11 @@ use http::{Response, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Longer than any event lets wait, also where time is paused: a watch that says nothing fails its test.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A watch under way.
 struct Events {
@@ -23,7 +28,7 @@ impl Events {
     /// The next event, or `None` at the end.
     async fn next(&mut self) -> Option<Value> {
         while self.lines.is_empty() {
-            let frame = self.body.frame().await?.expect("a frame");
+            let frame = timeout(PATIENCE, self.body.frame()).await.expect("in time")?.expect("a frame");
             let text = frame.into_data().expect("data");
             let lines = text.split_inclusive(|byte| *byte == b'\n');
             self.lines.extend(lines.map(|line| serde_json::from_slice::<Value>(line).expect("an event")));
@@ -185,6 +190,24 @@ async fn without_being_asked_for_no_bookmark_comes_and_stop_ends_the_watch() {
     let mut events = watch(&cluster, "resourceVersion=0").await;
     cluster.stop.cancel();
     assert_eq!(events.next().await, None);
+}
+
+#[tokio::test]
+async fn e8_a_watch_too_many_is_refused_until_another_ends() {
+    let cluster = Cluster::start().await;
+    let mut open = Vec::new();
+    let refused = loop {
+        let answer = cluster.answer(ask("GET", &format!("{CONFIGMAPS}?watch=true"), None)).await;
+        if answer.status() != 200 {
+            break answer;
+        }
+        open.push(answer);
+        assert!(open.len() <= 8192, "there is a limit");
+    };
+    assert_eq!((refused.status().as_u16(), open.len()), (429, 8192));
+    assert_eq!(refused.headers()[header::RETRY_AFTER], "1");
+    open.pop();
+    watch(&cluster, "").await;
 }
 
 #[tokio::test]
