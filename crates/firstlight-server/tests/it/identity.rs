@@ -1,7 +1,9 @@
 //! The identity of a data directory: what is on disk, who may read it, when it is renewed.
 
-use firstlight_server::identity::{CA_FILE, Identity, IdentityError, kubeconfig, write_kubeconfig};
+use firstlight_server::identity::{CA_FILE, Credentials, Identity, IdentityError, kubeconfig, write_kubeconfig};
 use jiff::{SignedDuration, Timestamp};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
@@ -46,6 +48,23 @@ fn an_authority_near_its_end_is_renewed_with_the_same_key() {
     let after = fs::read_to_string(home.join(CA_FILE)).expect("the file");
     let key = |text: &str| text[text.find("-----BEGIN PRIVATE KEY").expect("a key")..].to_owned();
     assert_eq!(key(&before), key(&after), "certificates signed before stay valid");
+}
+
+#[test]
+fn what_is_signed_lives_a_year() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let now = Timestamp::now();
+    let identity = Identity::open(&dir.path().join("identity"), &[], now).expect("an identity");
+    let client = identity.client("system:node:here", "system:nodes").expect("credentials");
+    for Credentials { certificate, key: _ } in [identity.admin(), &client] {
+        let der = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("PEM");
+        let (_, parsed) = x509_parser::parse_x509_certificate(&der).expect("a certificate");
+        let validity = parsed.validity();
+        let (begin, end) = (validity.not_before.timestamp(), validity.not_after.timestamp());
+        let days = |seconds: i64| seconds / 86_400;
+        assert!((0..=2).contains(&days(now.as_second() - begin)), "{begin}");
+        assert!((363..=365).contains(&days(end - now.as_second())), "{end}");
+    }
 }
 
 #[test]

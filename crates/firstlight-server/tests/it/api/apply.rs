@@ -106,6 +106,34 @@ async fn a_field_of_somebody_elses_is_a_conflict_unless_forced() {
 }
 
 #[tokio::test]
+async fn of_appliers_that_meet_at_the_creation_none_is_turned_away() {
+    let cluster = Cluster::start().await;
+    let path = format!("{CONFIGMAPS}/a");
+    let applies = ["x", "y", "z"].map(|field| {
+        let config = config_map("a", json!({field: "1"}));
+        let (cluster, path) = (&cluster, &path);
+        async move { apply(cluster, path, &format!("fieldManager={field}"), config).await.json() }
+    });
+    for made in futures::future::join_all(applies).await {
+        assert_eq!(at(&made, "/kind"), "ConfigMap", "{made}");
+    }
+    assert_eq!(cluster.get(&path).await.expect(200)["data"], json!({"x": "1", "y": "1", "z": "1"}));
+}
+
+#[tokio::test]
+async fn a_write_through_another_view_keeps_the_owners() {
+    let cluster = Cluster::start().await;
+    let event = json!({"metadata": {"name": "e"}, "involvedObject": {"name": "web"}, "message": "it started"});
+    let events = "/api/v1/namespaces/default/events";
+    let made = cluster.post(&format!("{events}?fieldManager=me"), event).await.expect(201);
+    assert_eq!(owners(&made, "/f:message"), ["me Update "]);
+    let path = "/apis/events.k8s.io/v1/namespaces/default/events/e?fieldManager=you";
+    cluster.patch(path, "merge-patch", json!({"note": "it runs"})).await.expect(200);
+    let changed = cluster.get(&format!("{events}/e")).await.expect(200);
+    assert_eq!((at(&changed, "/message"), owners(&changed, "/f:message")), ("it runs", vec!["me Update ".to_owned()]));
+}
+
+#[tokio::test]
 async fn every_other_write_owns_what_it_changes() {
     let cluster = Cluster::start().await;
     let mut request = ask("POST", PODS, Some(pod("web")));

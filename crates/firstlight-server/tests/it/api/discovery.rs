@@ -45,6 +45,7 @@ async fn a_document_named_by_its_hash_may_be_kept() {
 async fn a_server_that_answers_is_well() {
     let cluster = Cluster::start().await;
     for path in ["/livez", "/readyz", "/healthz"] {
+        assert_eq!(cluster.post(path, serde_json::json!({})).await.failure().0, 404, "it is only read");
         let reply = cluster.get(path).await;
         assert_eq!((reply.code.as_u16(), &reply.text[..]), (200, &b"ok"[..]), "{path}");
     }
