@@ -1,10 +1,12 @@
 //! The listener as its clients meet it: real TLS over loopback.
 
 use crate::client::{Server, ask, ask_h2, client_config, connect, get};
+use crate::fake::SOON;
 use firstlight_server::body::{Body, full};
 use firstlight_server::identity::Identity;
 use firstlight_server::listener::Limits;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 const HOST: &str = "127.0.0.1";
@@ -134,9 +137,32 @@ async fn f71_headers_that_never_end_are_cut_off() {
     let mut stream = server.connect(&["http/1.1"]).await;
     stream.write_all(b"GET / HTTP/1.1\r\nhost: ").await.expect("written");
     let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer).await;
+    let _ = timeout(SOON, stream.read_to_end(&mut answer)).await.expect("cut off in time");
     let answer = String::from_utf8_lossy(&answer);
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+}
+
+#[tokio::test]
+async fn f71_a_handshake_that_never_ends_is_cut_off() {
+    let server = Server::echo(Limits { handshake: Duration::from_millis(50), ..Limits::default() }).await;
+    let mut stalled = TcpStream::connect(server.address).await.expect("a connection");
+    let closed = timeout(SOON, stalled.read(&mut [0])).await.expect("cut off in time");
+    assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
+}
+
+#[tokio::test]
+async fn e8_a_client_is_told_how_many_requests_one_connection_bears() {
+    let server = Server::echo(Limits { streams: 7, ..Limits::default() }).await;
+    let mut stream = server.connect(&["h2"]).await;
+    // RFC 9113, sections 3.4 and 6.5: the preface and empty settings; the server answers with its own.
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.expect("written");
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.expect("a frame");
+    let mut settings = vec![0; usize::from(head[2])];
+    stream.read_exact(&mut settings).await.expect("settings");
+    const MAX_CONCURRENT_STREAMS: [u8; 2] = [0, 3];
+    let told = settings.chunks_exact(6).find_map(|setting| setting.strip_prefix(&MAX_CONCURRENT_STREAMS));
+    assert_eq!((head[3], told), (4, Some(&[0, 0, 0, 7][..])));
 }
 
 #[tokio::test]
@@ -178,13 +204,18 @@ async fn stop_lets_a_request_finish_and_accepts_no_other() {
         }
     });
     let server = Server::start(service, Limits::default()).await;
-    let request = tokio::spawn(ask(server.connect(&["http/1.1"]).await, get("/", HOST)));
+    let stream = hyper_util::rt::TokioIo::new(server.connect(&["http/1.1"]).await);
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.expect("HTTP");
+    tokio::spawn(connection);
+    let request = tokio::spawn(async move { sender.send_request(get("/", HOST)).await });
     entered.notified().await;
     server.stop.cancel();
     while TcpStream::connect(server.address).await.is_ok() {
         tokio::task::yield_now().await;
     }
     leave.notify_one();
-    assert_eq!(request.await.expect("joined").expect("an answer"), (200, "done".to_owned()));
+    let answer = request.await.expect("joined").expect("an answer");
+    assert_eq!((answer.status().as_u16(), &answer.headers()["connection"]), (200, &HeaderValue::from_static("close")));
+    assert_eq!(answer.into_body().collect().await.expect("a body").to_bytes(), "done");
     server.task.await.expect("the listener ends");
 }

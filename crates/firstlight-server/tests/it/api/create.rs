@@ -158,8 +158,11 @@ async fn a_dry_run_of_every_other_write_shows_what_would_be_and_changes_nothing(
     assert_eq!(leaving["metadata"]["deletionGracePeriodSeconds"], 30);
     cluster.delete(&format!("{path}?dryRun=All&gracePeriodSeconds=0")).await.expect(200);
     cluster.delete(&format!("{PODS}?dryRun=All")).await.expect(200);
-    let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "web"}});
-    cluster.post(&format!("{path}/eviction?dryRun=All"), eviction).await.expect(201);
+    for options in [json!(null), json!({"gracePeriodSeconds": 0})] {
+        let mut eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "web"}});
+        eviction["deleteOptions"] = options;
+        cluster.post(&format!("{path}/eviction?dryRun=All"), eviction).await.expect(201);
+    }
     let binding = json!({"metadata": {"name": "unbound"}, "target": {"kind": "Node", "name": "there"}});
     cluster.post(&format!("{PODS}/unbound/binding?dryRun=All"), binding).await.expect(201);
     assert_eq!(cluster.store.revision(), before);
