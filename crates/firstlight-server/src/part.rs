@@ -3,7 +3,7 @@
 //! A client reads a part, sends it back changed, and the rest stays as it was.
 
 use crate::metadata;
-use firstlight_api::object::{at, resources, text};
+use firstlight_api::object::{at, resources};
 use firstlight_api::schema::Kind;
 use firstlight_api::select::Labels;
 use serde_json::{Value, json};
@@ -93,8 +93,6 @@ fn scale(object: &Value) -> Value {
 fn scaled(old: &Value, sent: &Value) -> Value {
     let mut next = old.clone();
     next["spec"]["replicas"] = at(sent, &["spec", "replicas"]).and_then(Value::as_i64).unwrap_or(0).into();
-    // The scale's resourceVersion is the object's: sent back, it is a precondition.
-    next["metadata"]["resourceVersion"] = text(sent, &["metadata", "resourceVersion"]).into();
     next
 }
 
@@ -108,6 +106,5 @@ fn finalized(old: &Value, sent: &Value) -> Value {
             }
         }
     }
-    next["metadata"]["resourceVersion"] = text(sent, &["metadata", "resourceVersion"]).into();
     next
 }

@@ -1,6 +1,7 @@
 //! PATCH: the three dialects, and what is refused.
 
-use super::{CONFIGMAPS, Cluster, PODS, at, config_map, pod};
+use super::{CONFIGMAPS, Cluster, PODS, ask, at, config_map, pod};
+use http::header;
 use serde_json::json;
 
 #[tokio::test]
@@ -56,6 +57,11 @@ async fn what_is_no_patch_of_this_object_is_refused() {
     assert_eq!(cluster.patch(&format!("{CONFIGMAPS}/none"), "merge-patch", json!({})).await.failure().0, 404);
     let strict = cluster.patch(&format!("{path}?fieldValidation=Strict"), "merge-patch", json!({"dat": {}})).await;
     assert!(strict.failure().2.contains("unknown field \"dat\""));
+    let mut twice = ask("PATCH", &format!("{path}?fieldValidation=Strict"), None);
+    twice.headers_mut().insert(header::CONTENT_TYPE, "application/merge-patch+json".parse().expect("a media type"));
+    *twice.body_mut() = r#"{"data": {"k": "1", "k": "2"}}"#.into();
+    let refused = cluster.send(twice).await.failure();
+    assert_eq!((refused.0, refused.2.contains("duplicate field \"data.k\"")), (400, true), "{}", refused.2);
     let warned = cluster.patch(&format!("{path}?dryRun=All"), "merge-patch", json!({"dat": {}})).await;
     assert_eq!(warned.warnings(), ["299 - \"unknown field \\\"dat\\\"\""]);
 }
