@@ -169,6 +169,8 @@ impl Pod {
         if self.sandbox.is_some() || self.ending.contains(&attempt) {
             return;
         }
+        let machine = self.machine.clone();
+        tokio::task::spawn_blocking(move || machine.cgroups.wake());
         match sandbox::spawn(&self.machine, &self.id, Wanted { attempt, identity, sysctls }).await {
             Ok(live) => {
                 self.sandbox = Some(live);
