@@ -10,7 +10,7 @@ use serde_json::json;
 pub(crate) enum Sweep {
     /// SIGKILL to the engine while a four-pod network comes up; E1 to E6 must hold each time.
     Engine {
-        /// How many kills.
+        /// How many kills while the network comes up; those that find it up are made up for.
         #[arg(long, default_value_t = 200)]
         kills: u32,
         /// Where the instants come from; the same seed tries the same instants.
