@@ -51,7 +51,7 @@ pub(crate) async fn finish(engine: &Engine, acknowledged: &Acknowledged, limit: 
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let kind = if object["kind"] == "Service" { "Service" } else { "Pod" };
         match create(&client, kind, &object).await {
-            Ok(()) if acknowledged.iter().any(|(_, known)| known == name) => {
+            Ok(()) if acknowledged.iter().any(|(of, known)| *of == kind && known == name) => {
                 bail!("E1: {kind} {name} was acknowledged and is gone")
             }
             Ok(()) => {}
