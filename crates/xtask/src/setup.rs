@@ -28,7 +28,7 @@ pub(crate) const TEST: &[(&str, &str)] = &[
 pub(crate) const BENCH: &[(&str, &str)] = &[("crun", "/usr/bin/crun"), ("podman", "/usr/bin/podman")];
 
 /// The kubectl the tests speak to the engine with. Its minor is within one of the engine's advertised version.
-const KUBECTL_MODULE: &str = "v0.32.10";
+const KUBECTL_MODULE: &str = "v0.33.4";
 
 /// The oldest kubectl minor that is good enough where one is already installed.
 const KUBECTL_MINOR: u32 = 32;
@@ -83,7 +83,7 @@ pub(crate) fn kubectl() -> Result<PathBuf> {
     std::fs::write(
         source.join("go.mod"),
         format!(
-            "module kubectl\n\ngo 1.23.0\n\nrequire (\n\tk8s.io/component-base {KUBECTL_MODULE}\n\tk8s.io/kubectl {KUBECTL_MODULE}\n)\n"
+            "module kubectl\n\ngo 1.24.0\n\nrequire (\n\tk8s.io/component-base {KUBECTL_MODULE}\n\tk8s.io/kubectl {KUBECTL_MODULE}\n)\n"
         ),
     )?;
     let go = crate::go::go()?;
