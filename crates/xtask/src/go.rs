@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The oldest Go minor that builds our pinned modules.
-const MINOR: u32 = 23;
+const MINOR: u32 = 24;
 
 /// The toolchain fetched where none is new enough, published as a module of its own.
 const TOOLCHAIN: &str = "v0.0.1-go1.24.10.linux-amd64";
