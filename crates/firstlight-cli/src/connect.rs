@@ -4,6 +4,7 @@
 use crate::args::{Given, Place, Powers};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::toolbox;
+use firstlight::lifecycle;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use std::os::unix::process::CommandExt;
@@ -63,6 +64,7 @@ async fn running(data_dir: &Path) -> Outcome<Option<Client>> {
 }
 
 async fn start(place: &Place, given: &Given) -> Outcome<Client> {
+    lifecycle::check_place(&place.data_dir)?;
     std::fs::create_dir_all(&place.data_dir).map_err(|error| {
         Failure::new(
             Exit::Failed,

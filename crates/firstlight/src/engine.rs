@@ -64,6 +64,7 @@ impl Firstlight {
 
     pub(crate) async fn start(settings: Builder) -> Result<Firstlight> {
         crate::install_crypto();
+        lifecycle::check_place(&settings.data_dir)?;
         let place = Place::make(&settings.data_dir)?;
         let store = Store::open(&place.store)?;
         if settings.belongs_to_up {
