@@ -84,10 +84,17 @@ impl StatusError {
         StatusError { details: about(resource, name), ..new(404, "NotFound", message) }
     }
 
-    /// 404: no such path.
+    /// 404: no such path. It has details, as what `client-go` makes of upstream's plain answer has: `kubectl debug`
+    /// reads them without looking whether they are there.
     #[must_use]
     pub fn no_such_path() -> StatusError {
-        new(404, "NotFound", "the server could not find the requested resource")
+        let cause = Cause {
+            reason: "UnexpectedServerResponse".to_owned(),
+            message: "404 page not found".to_owned(),
+            field: String::new(),
+        };
+        let details = Box::new(Details { causes: vec![cause], ..Details::default() });
+        StatusError { details, ..new(404, "NotFound", "the server could not find the requested resource") }
     }
 
     /// 409: there is one of that name.

@@ -1,4 +1,4 @@
-//! What clients ask before they ask for anything: `/api`, `/apis`, `/version`, `/openapi/v3`.
+//! What clients ask before they ask for anything: `/api`, `/apis`, `/version`, `/openapi`.
 
 use crate::body::{Body, full};
 use crate::failure::Failure;
@@ -11,6 +11,15 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+
+/// `/openapi/v2`, asked for by `kubectl` about a kind that no v3 document describes; nor does this one, and so `kubectl`
+/// goes on to say that there is no such kind. A protobuf `openapi.v2.Document` (github.com/google/gnostic-models):
+/// swagger, info with title and version, no paths.
+const OPENAPI_V2: &[u8] = b"\x0a\x032.0\x12\x10\x0a\x0aFirstlight\x12\x02v1\x42\x00";
+
+/// Its media type as upstream writes it in answers (`k8s.io/kube-openapi/pkg/handler`): with a dot where clients write
+/// the `@` that is not allowed there.
+const OPENAPI_V2_TYPE: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 /// How long a document named by its hash may be kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 365);
@@ -28,11 +37,16 @@ pub(crate) fn answer(parts: &Parts, now: Timestamp) -> Option<Result<Response<Bo
 
 fn of(path: &str, parts: &Parts, now: Timestamp) -> Option<Result<Response<Body>, StatusError>> {
     if path == "/" {
-        let paths = json!({"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"]});
+        let paths = json!({"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]});
         return Some(Ok(respond(StatusCode::OK, Bytes::from(paths.to_string()), &[], &parts.headers)));
     }
     if let Some(document) = path.strip_prefix("/openapi/v3/").and_then(document) {
         return Some(openapi(document, parts, now));
+    }
+    if path == "/openapi/v2" {
+        let mut response = Response::new(full(Bytes::from_static(OPENAPI_V2)));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(OPENAPI_V2_TYPE));
+        return Some(Ok(response));
     }
     let accept = parts.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let Answer { content_type, body } = described(path, &accept.collect::<Vec<_>>().join(","))?;

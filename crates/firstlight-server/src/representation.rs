@@ -66,6 +66,11 @@ impl Face {
         Ok(Face { kind, form, include, now, headers: true })
     }
 
+    /// What is shown from here on is shown at `now`: the ages in a Table grow while a watch goes on.
+    pub(crate) fn at(&mut self, now: Timestamp) {
+        self.now = now;
+    }
+
     /// A stored object.
     pub(crate) fn object(&self, object: &Object) -> Bytes {
         if self.form == Form::Whole && !event_view::is_view(self.kind) {

@@ -236,6 +236,16 @@ fn api_resources_and_version_answer() {
 }
 
 #[test]
+fn what_is_not_served_is_said_in_kubectl_s_own_words() {
+    let engine = Engine::start();
+    let unknown = engine.try_apply(&json!({"apiVersion": "apps/v9", "kind": "Pot", "metadata": {"name": "p"}}));
+    assert!(text(&unknown.stderr).contains("no matches for kind \"Pot\" in version \"apps/v9\""), "{unknown:?}");
+    engine.apply(&pod("web", &[], &[("main", "sleep 1000")]));
+    let debug = engine.try_kubectl(&["debug", "web", "--image", BUSYBOX]);
+    assert!(text(&debug.stderr).contains("ephemeral containers are disabled for this cluster"), "{debug:?}");
+}
+
+#[test]
 fn a_statefulset_comes_up_in_order_and_its_pods_find_each_other_by_name() {
     let engine = Engine::start();
     engine.apply(&json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "db", "namespace": "default"},

@@ -255,7 +255,7 @@ impl Shim {
             None if self.over.iter().any(|instance| instance.container == container) => {
                 Err((Refusal::NotRunning, format!("container {container:?} has ended")))
             }
-            None => Err((Refusal::NotFound, format!("container {container:?} is not in this sandbox"))),
+            None => Err((Refusal::NotFound, format!("container {container:?} has not started yet"))),
         }
     }
 

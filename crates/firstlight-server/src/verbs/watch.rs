@@ -6,6 +6,7 @@
 //!                                                         ──► the end: time is up, history is gone (ERROR 410), stop
 //! ```
 
+use crate::api::Clock;
 use crate::body::Body;
 use crate::failure::Failure;
 use crate::representation::{EventType, Face, respond_stream};
@@ -54,6 +55,7 @@ pub(crate) fn watch(ask: &Ask<'_>) -> Result<Response<Body>, Failure> {
     let bookmark = options.bookmarks.then(|| first_bookmark(now, deadline));
     let feed = Feed {
         face: ask.face.clone(),
+        clock: Arc::clone(&ask.api.clock),
         selection,
         watch,
         initial,
@@ -120,6 +122,7 @@ fn first_bookmark(now: Instant, deadline: Instant) -> Instant {
 /// A watch under way.
 struct Feed {
     face: Face,
+    clock: Clock,
     selection: Selection,
     watch: Watch,
     initial: VecDeque<Arc<Object>>,
@@ -162,6 +165,7 @@ impl Feed {
         let bookmark = self.bookmark.unwrap_or(self.deadline);
         tokio::select! {
             change = self.watch.next() => {
+                self.face.at((self.clock)());
                 self.take(change, piece);
                 while !self.ended && piece.len() < PIECE {
                     match self.watch.try_next() {

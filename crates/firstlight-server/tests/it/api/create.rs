@@ -270,4 +270,6 @@ async fn verbs_a_resource_does_not_have_are_refused() {
     }
     let nowhere = cluster.get("/apis/apps/v1/deployments").await.failure();
     assert_eq!(nowhere.2, "the server could not find the requested resource");
+    let nowhere = cluster.get("/apis/apps/v1/deployments").await;
+    assert_eq!(at(&nowhere.json(), "/details/causes/0/message"), "404 page not found");
 }

@@ -52,6 +52,13 @@ async fn watch(cluster: &Cluster, query: &str) -> Events {
     Events::of(cluster.answer(ask("GET", &format!("{CONFIGMAPS}?watch=true&{query}"), None)).await)
 }
 
+async fn watch_table(cluster: &Cluster) -> Events {
+    let mut request = ask("GET", &format!("{CONFIGMAPS}?watch=true"), None);
+    let table = "application/json;as=Table;v=v1;g=meta.k8s.io".parse().expect("a media type");
+    request.headers_mut().insert(header::ACCEPT, table);
+    Events::of(cluster.answer(request).await)
+}
+
 async fn make(cluster: &Cluster, name: &str, mark: &str) -> Value {
     cluster.post(CONFIGMAPS, config_map(name, json!({"mark": mark}))).await.expect(201)
 }
@@ -215,13 +222,22 @@ async fn a_table_watch_names_its_columns_once() {
     let cluster = Cluster::start().await;
     make(&cluster, "a", "1").await;
     make(&cluster, "b", "1").await;
-    let mut request = ask("GET", &format!("{CONFIGMAPS}?watch=true"), None);
-    let table = "application/json;as=Table;v=v1;g=meta.k8s.io".parse().expect("a media type");
-    request.headers_mut().insert(header::ACCEPT, table);
-    let mut events = Events::of(cluster.answer(request).await);
+    let mut events = watch_table(&cluster).await;
     let (first, second) = (events.next().await.expect("an event"), events.next().await.expect("an event"));
     assert_eq!((at(&first, "/object/kind"), at(&first, "/object/rows/0/cells/0")), ("Table", "a"));
     assert_eq!(at(&second, "/object/rows/0/cells/0"), "b");
     let columns = |event: &Value| event["object"]["columnDefinitions"].as_array().map_or(0, Vec::len);
     assert!(columns(&first) > 0 && columns(&second) == 0);
+}
+
+#[tokio::test]
+async fn ages_in_a_table_grow_while_the_watch_goes_on() {
+    let cluster = Cluster::start().await;
+    make(&cluster, "a", "1").await;
+    let mut events = watch_table(&cluster).await;
+    let age = |event: &Value| at(event, "/object/rows/0/cells/2").to_owned();
+    assert_eq!(age(&events.next().await.expect("an event")), "0s");
+    cluster.pass(90);
+    mark(&cluster, "a", "2").await;
+    assert_eq!(age(&events.next().await.expect("an event")), "90s");
 }
