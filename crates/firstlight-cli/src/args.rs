@@ -137,8 +137,9 @@ pub(crate) struct Powers {
 
 #[derive(Debug, Args)]
 pub(crate) struct Engine {
-    #[command(flatten)]
-    pub(crate) place: Place,
+    /// Where the engine keeps its state.
+    #[arg(long, value_name = "DIR", env = "FIRSTLIGHT_DATA_DIR", default_value = "/var/lib/firstlight")]
+    pub(crate) data_dir: PathBuf,
     /// Address of the API; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
@@ -162,7 +163,7 @@ pub(crate) struct Engine {
     #[arg(long, value_name = "HOST")]
     pub(crate) plain_http_registry: Vec<String>,
     /// Longest crash back-off, 1s to 300s.
-    #[arg(long, value_name = "DURATION", value_parser = duration, env = "FIRSTLIGHT_MAX_BACKOFF")]
+    #[arg(long, value_name = "DURATION", value_parser = backoff, env = "FIRSTLIGHT_MAX_BACKOFF")]
     pub(crate) max_backoff: Option<Duration>,
     #[command(flatten)]
     pub(crate) given: Given,
@@ -209,4 +210,11 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok()
         .and_then(|d| Duration::try_from(d).ok())
         .ok_or_else(|| format!("{text:?} is not a duration; write for example 90s, 5m or 1h30m"))
+}
+
+/// A duration that the crash back-off may be limited to (BKF-1, BKF-9).
+fn backoff(text: &str) -> Result<Duration, String> {
+    let limit = duration(text)?;
+    let allowed = Duration::from_secs(1)..=Duration::from_secs(300);
+    if allowed.contains(&limit) { Ok(limit) } else { Err("it may be 1s to 300s".to_owned()) }
 }

@@ -18,16 +18,24 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 /// How often a starting engine is asked.
 const START_POLL: Duration = Duration::from_millis(5);
 
+/// The API that was found.
+pub(crate) struct Found {
+    pub(crate) client: Client,
+    /// Whether it is an engine that was started for this.
+    pub(crate) started: bool,
+    /// Whether that engine began with nothing, so that there is nothing to lose in it.
+    pub(crate) fresh: bool,
+}
+
 /// The API to talk to: the context, the running engine, or a new one that is given this.
-pub(crate) async fn or_start(place: &Place, given: &Given) -> Outcome<Client> {
-    firstlight::install_crypto();
-    if let Some(context) = &place.context {
-        return by_context(context).await;
+pub(crate) async fn or_start(place: &Place, given: &Given) -> Outcome<Found> {
+    match existing(place).await? {
+        Some(client) => Ok(Found { client, started: false, fresh: false }),
+        None => {
+            let fresh = !lifecycle::has_state(&place.data_dir);
+            start(place, given).await.map(|client| Found { client, started: true, fresh })
+        }
     }
-    if let Some(client) = running(&place.data_dir).await? {
-        return Ok(client);
-    }
-    start(place, given).await
 }
 
 /// The API to talk to, if there is one.
@@ -64,6 +72,9 @@ async fn running(data_dir: &Path) -> Outcome<Option<Client>> {
 }
 
 async fn start(place: &Place, given: &Given) -> Outcome<Client> {
+    if !rustix::process::geteuid().is_root() {
+        return Err(Failure::new(Exit::Failed, "the engine makes namespaces, mounts and cgroups: run this as root"));
+    }
     lifecycle::check_place(&place.data_dir)?;
     std::fs::create_dir_all(&place.data_dir).map_err(|error| {
         Failure::new(

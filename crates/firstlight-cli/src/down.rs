@@ -5,6 +5,7 @@ use crate::args::{Down, Given};
 use crate::connect;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::manifest::{self, Manifest, text};
+use crate::say;
 use firstlight::lifecycle;
 use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams};
@@ -14,12 +15,18 @@ use std::time::{Duration, Instant};
 /// How often the API is asked whether everything is gone.
 const POLL: Duration = Duration::from_millis(20);
 
+/// Workloads first, so that nothing makes new pods, then every pod.
+const RUNS_PODS: [(&str, &str); 2] = [("apps", "StatefulSet"), ("", "Pod")];
+
+/// What else people make.
+const THE_REST: [(&str, &str); 3] = [("", "Service"), ("", "ConfigMap"), ("", "Secret")];
+
 /// Deletes and waits until nothing is left.
 pub(crate) async fn run(args: Down) -> Outcome {
     let began = Instant::now();
     let manifests = manifest::load(&args.manifests)?;
     let Some(client) = engine_to_end(&args).await? else {
-        println!("nothing runs on {}", args.place.data_dir.display());
+        say::line(format_args!("nothing runs on {}", args.place.data_dir.display()));
         return Ok(());
     };
     if manifests.is_empty() && args.place.context.is_some() {
@@ -32,13 +39,19 @@ pub(crate) async fn run(args: Down) -> Outcome {
     if args.place.context.is_some() {
         return Ok(());
     }
+    let ends = lifecycle::belongs_to_up(&args.place.data_dir);
     if manifests.is_empty() {
-        delete_everything(&client).await?;
+        delete_all(&client, &RUNS_PODS).await?;
+        if !ends {
+            // An engine that ends takes these along.
+            delete_all(&client, &THE_REST).await?;
+            delete_namespaces(&client).await?;
+        }
     }
     let left = wait_for_pods(&client, &manifests, args.timeout, began).await?;
-    if left == 0 && lifecycle::belongs_to_up(&args.place.data_dir) {
+    if left == 0 && ends {
         lifecycle::end(&args.place.data_dir, args.timeout.saturating_sub(began.elapsed()))?;
-        println!("the engine has ended");
+        say::line("the engine has ended");
     }
     Ok(())
 }
@@ -48,7 +61,7 @@ async fn engine_to_end(args: &Down) -> Outcome<Option<Client>> {
     match connect::existing(&args.place).await? {
         Some(client) => Ok(Some(client)),
         None if args.place.context.is_none() && lifecycle::has_state(&args.place.data_dir) => {
-            connect::or_start(&args.place, &Given::default()).await.map(Some)
+            connect::or_start(&args.place, &Given::default()).await.map(|found| Some(found.client))
         }
         None => Ok(None),
     }
@@ -57,26 +70,39 @@ async fn engine_to_end(args: &Down) -> Outcome<Option<Client>> {
 async fn delete(applier: &mut Applier, manifest: &Manifest) -> Outcome {
     let api = applier.api(manifest).await?;
     match api.delete(text(&manifest.value, "/metadata/name"), &DeleteParams::background()).await {
-        Ok(_) => println!("{} deleted", manifest.title()),
-        Err(kube::Error::Api(status)) if status.code == 404 => println!("{} was not there", manifest.title()),
+        Ok(_) => say::line(format_args!("{} deleted", manifest.title())),
+        Err(kube::Error::Api(status)) if status.code == 404 => {
+            say::line(format_args!("{} was not there", manifest.title()))
+        }
         Err(error) => return Err(crate::apply::refusal(manifest, &error)),
     }
     Ok(())
 }
 
-/// Workloads first, so that nothing makes new pods, then every pod.
-async fn delete_everything(client: &Client) -> Outcome {
-    for (group, kind) in [("apps", "StatefulSet"), ("", "Pod")] {
+async fn delete_all(client: &Client, kinds: &[(&str, &str)]) -> Outcome {
+    for (group, kind) in kinds {
         let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource(group, kind));
         for object in api.list(&ListParams::default()).await?.items {
             let namespace = object.metadata.namespace.unwrap_or_default();
             let name = object.metadata.name.unwrap_or_default();
             let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &namespace, &resource(group, kind));
             match api.delete(&name, &DeleteParams::background()).await {
-                Ok(_) => println!("{kind} {namespace}/{name} deleted"),
+                Ok(_) => say::line(format_args!("{kind} {namespace}/{name} deleted")),
                 Err(kube::Error::Api(status)) if status.code == 404 => {}
                 Err(error) => return Err(error.into()),
             }
+        }
+    }
+    Ok(())
+}
+
+/// Namespaces, with what else is in them, but those that every engine has.
+async fn delete_namespaces(client: &Client) -> Outcome {
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource("", "Namespace"));
+    for name in api.list(&ListParams::default()).await?.items.into_iter().filter_map(|object| object.metadata.name) {
+        if name != "default" && !name.starts_with("kube-") {
+            api.delete(&name, &DeleteParams::background()).await?;
+            say::line(format_args!("Namespace {name} deleted"));
         }
     }
     Ok(())

@@ -15,6 +15,9 @@ const THREADS: usize = 2;
 /// Runs until told to stop. Pods go on; a new engine on the same directory takes them over.
 pub(crate) fn run(args: Engine) -> Outcome {
     log();
+    if !rustix::process::geteuid().is_root() {
+        return Err(Failure::new(Exit::Failed, "the engine makes namespaces, mounts and cgroups: run it as root"));
+    }
     if !args.listen.ip().is_loopback() && !args.listen_beyond_loopback {
         return Err(Failure::new(
             Exit::Usage,
@@ -31,7 +34,7 @@ pub(crate) fn run(args: Engine) -> Outcome {
 async fn serve(args: Engine) -> Outcome {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let kubeconfig = args.kubeconfig.clone().unwrap_or_else(|| connect::kubeconfig_path(&args.place.data_dir));
+    let kubeconfig = args.kubeconfig.clone().unwrap_or_else(|| connect::kubeconfig_path(&args.data_dir));
     let engine = start(&args, &kubeconfig).await?;
     eprintln!("firstlight engine on {}; export KUBECONFIG={}", engine.url(), kubeconfig.display());
     tokio::select! {
@@ -51,7 +54,7 @@ async fn serve(args: Engine) -> Outcome {
 }
 
 async fn start(args: &Engine, kubeconfig: &std::path::Path) -> Outcome<Firstlight> {
-    let mut builder = Firstlight::builder(&args.place.data_dir)
+    let mut builder = Firstlight::builder(&args.data_dir)
         .listen(args.listen)
         .kubeconfig(kubeconfig)
         .image_dir(&args.image_dir)

@@ -2,6 +2,7 @@
 
 use crate::args::Image;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::say;
 
 /// Imports or lists.
 pub(crate) fn run(verb: Image) -> Outcome {
@@ -9,11 +10,11 @@ pub(crate) fn run(verb: Image) -> Outcome {
         Image::Import { name, path, image_dir } => {
             let image = firstlight::images::import(&image_dir, &name, &path)
                 .map_err(|error| Failure::new(Exit::Refused, format!("{}: {error:#}", path.display())))?;
-            println!("{name} {image}");
+            say::line(format_args!("{name} {image}"));
         }
         Image::List { image_dir } => {
             for (name, id) in firstlight::images::list(&image_dir)? {
-                println!("{name} {id}");
+                say::line(format_args!("{name} {id}"));
             }
         }
     }

@@ -16,6 +16,7 @@ mod progress;
 mod readiness;
 mod recipe;
 mod render;
+mod say;
 mod toolbox;
 mod trouble;
 mod up;

@@ -2,12 +2,15 @@
 
 use crate::args::Cli;
 use crate::exit::Outcome;
+use crate::say;
 use clap::CommandFactory;
 use std::path::Path;
 
 /// Prints the completion script.
 pub(crate) fn completions(shell: clap_complete::Shell) -> Outcome {
-    clap_complete::generate(shell, &mut Cli::command(), "firstlight", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "firstlight", &mut script);
+    say::line(String::from_utf8_lossy(&script).trim_end());
     Ok(())
 }
 

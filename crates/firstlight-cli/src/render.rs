@@ -3,6 +3,7 @@
 use crate::args::Render;
 use crate::exit::Outcome;
 use crate::manifest::{self, Manifest, text};
+use crate::say;
 use serde_json::Value;
 
 /// Prints the manifests as YAML, or the line-up alone.
@@ -10,15 +11,15 @@ pub(crate) fn run(args: Render) -> Outcome {
     let manifests = manifest::load(&args.manifests)?;
     if args.line_up {
         for line in manifests.iter().filter_map(line_up) {
-            println!("{line}");
+            say::line(line);
         }
         return Ok(());
     }
     for line in manifests.iter().filter_map(line_up) {
-        println!("# {line}");
+        say::line(format_args!("# {line}"));
     }
     for manifest in &manifests {
-        println!("---\n{}", serde_saphyr::to_string(&manifest.value)?);
+        say::line(format_args!("---\n{}", serde_saphyr::to_string(&manifest.value)?));
     }
     Ok(())
 }

@@ -13,6 +13,8 @@ pub(crate) struct Stuck {
     pub(crate) role: String,
     /// The reason and message.
     pub(crate) reason: String,
+    /// Whether that says why; a probe that fails and a volume that cannot be had are told by events only.
+    pub(crate) says_why: bool,
     /// Whether the log to show is that of the instance before.
     pub(crate) previous: bool,
 }
@@ -52,7 +54,12 @@ fn explain(status: &Value, role: String) -> Stuck {
         reason.push_str(&format!("; its last run {}", ended(last)));
     }
     let running = status.pointer("/state/running").is_some() || status.pointer("/state/terminated").is_some();
-    Stuck { container, role, reason, previous: last.is_some() && !running }
+    let waiting = status.pointer("/state/waiting");
+    let says_why = match waiting {
+        Some(waiting) => !text(waiting, "/message").is_empty(),
+        None => status.pointer("/state/terminated").is_some(),
+    };
+    Stuck { container, role, reason, says_why, previous: last.is_some() && !running }
 }
 
 fn worded(detail: &Value, fallback: &str) -> String {
@@ -80,6 +87,26 @@ pub(crate) async fn log_tail(client: &Client, pod: &Value, stuck: &Stuck, lines:
     client.request_text(request).await.unwrap_or_default()
 }
 
+/// What the latest warning about this container, or about the pod as a whole, says.
+pub(crate) async fn last_warning(client: &Client, pod: &Value, stuck: &Stuck) -> Option<String> {
+    let (namespace, uid) = (text(pod, "/metadata/namespace"), text(pod, "/metadata/uid"));
+    let path = format!("/api/v1/namespaces/{namespace}/events?fieldSelector=involvedObject.uid%3D{uid},type%3DWarning");
+    let request = http::Request::get(path).body(Vec::new()).ok()?;
+    let list: Value = client.request(request).await.ok()?;
+    latest(list.get("items")?.as_array()?, &stuck.container).map(str::to_owned)
+}
+
+/// The message of the latest event that concerns the container or no container.
+fn latest<'a>(events: &'a [Value], container: &str) -> Option<&'a str> {
+    let here = format!("{{{container}}}");
+    let concerns = |event: &&Value| {
+        let field = text(event, "/involvedObject/fieldPath");
+        field.is_empty() || field.ends_with(&here)
+    };
+    let last = events.iter().filter(concerns).max_by_key(|event| text(event, "/lastTimestamp"))?;
+    Some(text(last, "/message").trim_end())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,7 +122,21 @@ mod tests {
         let stuck = stuck(&pod).unwrap();
         assert_eq!((stuck.container.as_str(), stuck.role.as_str()), ("b", "init step 2 of 3"));
         assert_eq!(stuck.reason, "CrashLoopBackOff: back-off 10s; its last run ended with exit code 3 (Error)");
-        assert!(stuck.previous);
+        assert!(stuck.previous && stuck.says_why);
+    }
+
+    #[test]
+    fn what_a_status_does_not_say_the_latest_warning_about_the_container_or_the_pod_does() {
+        let event = |field: &str, at: &str, message: &str| json!({"involvedObject": {"fieldPath": field}, "lastTimestamp": at, "message": message});
+        let events = [
+            event("spec.containers{a}", "2026-01-01T00:00:09Z", "of another"),
+            event("spec.containers{main}", "2026-01-01T00:00:01Z", "then"),
+            event("spec.containers{main}", "2026-01-01T00:00:05Z", "Readiness probe failed: not yet"),
+            event("", "2026-01-01T00:00:02Z", "no volume"),
+        ];
+        assert_eq!(latest(&events, "main"), Some("Readiness probe failed: not yet"));
+        assert_eq!(latest(&events, "b"), Some("no volume"));
+        assert_eq!(latest(&events[..1], "b"), None);
     }
 
     #[test]
@@ -106,5 +147,6 @@ mod tests {
         let stuck = stuck(&pod).unwrap();
         assert_eq!((stuck.container.as_str(), stuck.role.as_str()), ("m", "container"));
         assert_eq!(stuck.reason, "running since T, not ready");
+        assert!(!stuck.says_why);
     }
 }

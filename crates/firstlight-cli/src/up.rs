@@ -1,14 +1,15 @@
 //! `firstlight up`: apply, show, wait until everything is Ready.
 
-use crate::apply::Applier;
-use crate::args::Up;
-use crate::connect;
+use crate::apply::{Applied, Applier};
+use crate::args::{Powers, Up};
+use crate::connect::{self, Found};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::manifest::{self, text};
 use crate::progress::show::{Show, clock};
 use crate::progress::{Board, Line, What};
 use crate::readiness::{self, Readiness};
 use crate::trouble;
+use firstlight::lifecycle;
 use futures::TryStreamExt;
 use futures::stream::SelectAll;
 use kube::api::{Api, DynamicObject};
@@ -23,25 +24,48 @@ use std::time::{Duration, Instant};
 /// How many lines of a log are shown with a failure.
 const LOG_LINES: u32 = 10;
 
+/// How long an engine that was started in vain may take to end.
+const END_LIMIT: Duration = Duration::from_secs(10);
+
 /// Applies what the command line names and waits.
 pub(crate) async fn run(args: Up) -> Outcome {
     let began = Instant::now();
+    let mut show = Show::new(args.output);
+    let outcome = bring_up(&args, began, &mut show).await;
+    if let Err(failure) = &outcome {
+        show.failure(failure, began.elapsed());
+    }
+    outcome
+}
+
+async fn bring_up(args: &Up, began: Instant, show: &mut Show) -> Outcome {
     let manifests = manifest::load(&args.manifests)?;
     if manifests.is_empty() {
         return Err(Failure::new(Exit::Usage, "nothing to bring up; name a manifest, a directory or a recipe"));
     }
-    let client = connect::or_start(&args.place, &args.given).await?;
-    let mut show = Show::new(args.output);
-    let mut applier = Applier::new(client.clone(), &args.manifests.namespace);
+    let Found { client, started, fresh } = connect::or_start(&args.place, &args.given).await?;
     let mut run = Run::new(client.clone(), began);
+    let mut applier = Applier::new(client, &args.manifests.namespace);
+    let mut changed = false;
     for manifest in &manifests {
-        let (how, object) = applier.apply(manifest).await?;
-        show.applied(&manifest.title(), how.as_str());
-        run.expect(object);
+        match applier.apply(manifest).await {
+            Ok((how, object)) => {
+                changed |= how != Applied::Unchanged;
+                show.applied(&manifest.title(), how.as_str());
+                run.expect(object);
+            }
+            Err(failure) if fresh && !changed => {
+                // Nothing is left behind, not even the engine.
+                lifecycle::end(&args.place.data_dir, END_LIMIT)?;
+                return Err(failure);
+            }
+            Err(failure) if !started => return Err(with_way_out(failure, args.given.powers)),
+            Err(failure) => return Err(failure),
+        }
     }
     let waited = match args.timeout {
-        None => run.wait(&mut show).await,
-        Some(limit) => match tokio::time::timeout(limit.saturating_sub(began.elapsed()), run.wait(&mut show)).await {
+        None => run.wait(show).await,
+        Some(limit) => match tokio::time::timeout(limit.saturating_sub(began.elapsed()), run.wait(show)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(run.too_late(limit).await),
         },
@@ -49,6 +73,16 @@ pub(crate) async fn run(args: Up) -> Outcome {
     waited?;
     show.summary(&run.board, began.elapsed());
     Ok(())
+}
+
+/// A power that is asked for when an engine runs already comes too late.
+fn with_way_out(mut failure: Failure, powers: Powers) -> Failure {
+    let Powers { allow_host_path, allow_privileged, allow_host_image } = powers;
+    let given = allow_host_path || allow_privileged || allow_host_image;
+    if given && failure.exit == Exit::Refused && failure.message.contains("start the engine with --allow-") {
+        failure.message.push_str("; the engine that runs was started without: `firstlight down` ends it");
+    }
+    failure
 }
 
 /// What is waited for, and what has been seen of it.
@@ -82,7 +116,7 @@ impl Run {
         // What is there already is seen as well, so that the summary names every pod.
         let mut unlisted = changes.len();
         while unlisted > 0 || !self.all_ready() {
-            let Some((kind, event)) = changes.try_next().await? else {
+            let Some((kind, event)) = changes.try_next().await.map_err(|error| lost(&error))? else {
                 return Err(Failure::new(Exit::Failed, "the API ended the watch"));
             };
             if matches!(event, Event::InitDone) {
@@ -173,6 +207,10 @@ impl Run {
     async fn too_late(&self, limit: Duration) -> Failure {
         let mut message = format!("not ready after {}", clock(limit));
         for ((kind, title), goal) in &self.goals {
+            // A pod that has got far enough to have steps is explained by them, below.
+            if self.pods.get(title).is_some_and(|pod| kind == "Pod" && trouble::stuck(pod).is_some()) {
+                continue;
+            }
             if let Readiness::Waiting(why) | Readiness::Failed(why) = readiness::of(goal) {
                 message.push_str(&format!("\n  {kind} {title}: {why}"));
             }
@@ -195,6 +233,10 @@ impl Run {
         let Some(stuck) = trouble::stuck(pod) else { return String::new() };
         let log = trouble::log_tail(&self.client, pod, &stuck, LOG_LINES).await;
         let mut text = format!("\n  pod {}: {} {:?}: {}", title(pod), stuck.role, stuck.container, stuck.reason);
+        if !stuck.says_why {
+            let warning = trouble::last_warning(&self.client, pod, &stuck).await;
+            text.push_str(&warning.map(|warning| format!("; {warning}")).unwrap_or_default());
+        }
         if !log.trim().is_empty() {
             text.push_str("\n    its log ends:");
             for line in log.lines() {
@@ -203,6 +245,16 @@ impl Run {
         }
         text
     }
+}
+
+/// The API is gone in the middle of it.
+fn lost(error: &watcher::Error) -> Failure {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    let way_out = "pods go on without it; the same `firstlight up` again takes them over";
+    Failure::new(Exit::Failed, format!("the API does not answer any more: {cause}; {way_out}"))
 }
 
 /// `namespace/name`.

@@ -2,6 +2,8 @@
 
 use super::{Board, Line, Summary, What};
 use crate::args::Output;
+use crate::exit::{Exit, Failure};
+use crate::say;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -41,8 +43,8 @@ impl Show {
     /// Says that a manifest was applied.
     pub(crate) fn applied(&self, title: &str, how: &str) {
         match self {
-            Show::Json => println!("{}", json!({"object": title, "applied": how})),
-            Show::Plain => println!("{title} {how}"),
+            Show::Json => say::line(json!({"object": title, "applied": how})),
+            Show::Plain => say::line(format_args!("{title} {how}")),
             Show::Bars { all, .. } => {
                 let _ = all.println(format!("{title} {how}"));
             }
@@ -52,8 +54,8 @@ impl Show {
     /// Says a line.
     pub(crate) fn line(&mut self, line: &Line) {
         match self {
-            Show::Json => println!("{}", as_json(line)),
-            Show::Plain => println!("{:>8}  {}  {}", clock(line.at), subject(line), words(&line.what)),
+            Show::Json => say::line(as_json(line)),
+            Show::Plain => say::line(format_args!("{:>8}  {}  {}", clock(line.at), subject(line), words(&line.what))),
             Show::Bars { all, bars } => {
                 let bar = bars.entry((line.pod.clone(), line.step.clone())).or_insert_with(|| new_bar(all, line));
                 bar.set_message(words(&line.what));
@@ -67,9 +69,22 @@ impl Show {
     /// Says how long each step took, and that all is well.
     pub(crate) fn summary(&self, board: &Board, took: Duration) {
         match self {
-            Show::Json => println!("{}", summary_as_json(board, took)),
+            Show::Json => say::line(summary_as_json(board, took)),
             Show::Plain | Show::Bars { .. } => print_summary(board, took),
         }
+    }
+
+    /// Says to a machine how it failed; people read that on standard error.
+    pub(crate) fn failure(&self, failure: &Failure, took: Duration) {
+        let Show::Json = self else { return };
+        let result = match failure.exit {
+            Exit::Done => "ready",
+            Exit::Failed | Exit::Interrupted => "error",
+            Exit::Usage | Exit::Refused => "refused",
+            Exit::PodFailed => "failed",
+            Exit::Timeout => "timeout",
+        };
+        say::line(json!({"result": result, "message": failure.message, "took_ms": took.as_millis()}));
     }
 }
 
@@ -87,9 +102,9 @@ fn print_summary(board: &Board, took: Duration) {
     let time = |time: Option<Duration>| time.map_or("-".to_owned(), clock);
     for Summary { pod, ip: _, steps, ready } in board.summary() {
         let steps: Vec<String> = steps.iter().map(|step| format!("{} {}", step.name, time(step.took))).collect();
-        println!("{pod}: {}  (ready after {})", steps.join(", "), time(ready));
+        say::line(format_args!("{pod}: {}  (ready after {})", steps.join(", "), time(ready)));
     }
-    println!("everything is ready after {}", clock(took));
+    say::line(format_args!("everything is ready after {}", clock(took)));
 }
 
 fn new_bar(all: &MultiProgress, line: &Line) -> ProgressBar {

@@ -2,6 +2,7 @@
 
 use crate::harness::{Engine, firstlight, pod, text};
 use serde_json::{Value, json};
+use std::process::Stdio;
 
 /// Runs `up` on this text and returns exit code and complaint.
 fn up(engine: &Engine, manifest: &str) -> (Option<i32>, String) {
@@ -95,7 +96,51 @@ fn a_second_engine_on_the_same_directory_is_told_who_has_it() {
 }
 
 #[test]
+fn a_refusal_leaves_no_engine_behind_that_was_started_for_it() {
+    let engine = Engine::stopped();
+    let (code, said) = up(&engine, &json!({"apiVersion": "v1", "kind": "Pot", "metadata": {"name": "p"}}).to_string());
+    assert_eq!(code, Some(3), "{said}");
+    assert!(!engine.data().exists());
+}
+
+#[test]
+fn a_directory_with_somebody_s_files_is_refused_and_left_alone() {
+    let engine = Engine::stopped();
+    std::fs::create_dir(engine.data()).unwrap();
+    std::fs::write(engine.data().join("thesis.txt"), "mine").unwrap();
+    let (code, said) = up(&engine, &pod("p", &[], &[("main", "true")]).to_string());
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("thesis.txt") && said.contains("--data-dir"), "{said}");
+    let left = std::fs::read_dir(engine.data()).unwrap().count();
+    assert_eq!(left, 1);
+}
+
+#[test]
+fn a_power_asked_for_too_late_is_not_passed_over_in_silence() {
+    let engine = Engine::start();
+    let mut object = pod("p", &[], &[("main", "true")]);
+    object["spec"]["volumes"] = json!([{"name": "work", "hostPath": {"path": "/etc"}}]);
+    let file = engine.scratch("p.json");
+    std::fs::write(&file, object.to_string()).unwrap();
+    let late = engine.command("up").arg("--allow-host-path").arg(&file).output().unwrap();
+    assert_eq!(late.status.code(), Some(3));
+    assert!(text(&late.stderr).contains("the engine that runs was started without"), "{}", text(&late.stderr));
+}
+
+#[test]
+fn nobody_reading_is_no_crash() {
+    let mut completions =
+        firstlight().args(["completions", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(completions.stdout.take());
+    let ended = completions.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), text(&ended.stderr)), (Some(141), String::new()));
+}
+
+#[test]
 fn usage_errors_exit_with_two() {
+    for wrong in [["--context", "x"], ["--max-backoff", "1h"]] {
+        assert_eq!(firstlight().arg("engine").args(wrong).output().unwrap().status.code(), Some(2), "{wrong:?}");
+    }
     let no_such = firstlight().args(["up", "--no-such-flag"]).output().unwrap();
     assert_eq!(no_such.status.code(), Some(2));
     let beyond = firstlight().args(["engine", "--listen", "0.0.0.0:0"]).output().unwrap();

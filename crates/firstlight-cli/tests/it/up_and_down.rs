@@ -73,6 +73,33 @@ fn up_as_json_is_one_object_per_line() {
 }
 
 #[test]
+fn down_takes_everything_from_an_engine_that_goes_on() {
+    let engine = Engine::start();
+    engine.kubectl(&["create", "configmap", "c", "--from-literal=a=b"]);
+    engine.kubectl(&["create", "namespace", "team"]);
+    engine.apply(&pod("web", &[], &[("main", "sleep 1000")]));
+    assert_ok(&engine.command("down").output().unwrap());
+    assert_eq!(engine.kubectl(&["get", "pods,configmaps,secrets,services", "-A", "-o", "name"]), "");
+    let namespaces = engine.kubectl(&["get", "namespaces", "-o", "name"]);
+    assert!(!namespaces.contains("team"), "{namespaces}");
+}
+
+#[test]
+fn a_timeout_says_what_the_probe_of_a_pod_that_is_not_ready_found() {
+    let engine = Engine::stopped();
+    let mut object = pod("shy", &[], &[("main", "sleep 1000")]);
+    object["spec"]["containers"][0]["readinessProbe"] =
+        json!({"exec": {"command": ["sh", "-c", "echo not yet; false"]}, "periodSeconds": 1});
+    let file = write(&engine, "shy.json", &object);
+    let up = engine.command("up").args(["--timeout", "3s", "--output", "json"]).arg(&file).output().unwrap();
+    let said = text(&up.stderr);
+    assert_eq!(up.status.code(), Some(124), "{said}");
+    assert!(said.contains("not ready; Readiness probe failed: not yet"), "{said}");
+    let last: Value = serde_json::from_str(text(&up.stdout).lines().last().unwrap()).unwrap();
+    assert_eq!(last["result"], "timeout");
+}
+
+#[test]
 fn a_timeout_names_pod_step_reason_and_the_end_of_the_log() {
     let engine = Engine::stopped();
     let script = "echo looking for the database; echo not found >&2; exit 3";
