@@ -3,6 +3,7 @@
 
 mod bench;
 mod build;
+mod conformance;
 mod demo;
 pub mod genesis;
 mod go;
@@ -35,6 +36,8 @@ enum Command {
     /// Measures; every measurement ends with one line of JSON: its figures and the goals they are held against.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Tells which of Kubernetes' rules and upstream cases a test proves; ends with one line of JSON.
+    Conformance(conformance::Args),
     /// Kills and breaks things at random instants and counts violated invariants; ends with one line of JSON.
     #[command(subcommand)]
     Sweep(sweep::Sweep),
@@ -54,6 +57,7 @@ pub fn run() -> anyhow::Result<()> {
         Command::Test(args) => test::run(&args),
         Command::Tidy => tidy::run(),
         Command::Bench(bench) => bench::run_bench(&bench),
+        Command::Conformance(args) => conformance::run(&args),
         Command::Sweep(sweep) => sweep::run_sweep(&sweep),
         Command::Registry => registry::run(),
         Command::Schema(args) => schema::run(&args),

@@ -3,6 +3,7 @@
 use crate::shell::{self, cargo};
 use crate::{build, setup, tidy};
 use anyhow::Result;
+use std::path::PathBuf;
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -20,14 +21,12 @@ const SEED: &str = "PROPTEST_RNG_SEED";
 
 /// Installs, checks, tests.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    setup::packages(&[setup::BUILD, setup::TEST])?;
-    build::toolbox()?;
+    let kubectl = prepare()?;
     if !args.tests_only {
         run_cargo(&["fmt", "--all", "--check"])?;
         tidy::run()?;
         run_cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
     }
-    let kubectl = setup::kubectl()?;
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--no-fail-fast", "--"]).args(&args.filter);
     // The same random lives in every run, so that a failure can be had again; the variable looks elsewhere.
@@ -44,6 +43,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// Installs what the tests need; the answer is the kubectl they speak with.
+pub(crate) fn prepare() -> Result<PathBuf> {
+    setup::packages(&[setup::BUILD, setup::TEST])?;
+    build::toolbox()?;
+    setup::kubectl()
 }
 
 fn run_cargo(arguments: &[&str]) -> Result<()> {

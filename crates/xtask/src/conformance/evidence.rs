@@ -1,0 +1,115 @@
+//! What is claimed, and by which test? By a test's name, by the head of a story and by the rows of a table; the last two
+//! only where a named test reads them.
+
+use super::id::{Id, in_list, in_name, in_parentheses};
+use super::inventory::Inventory;
+use super::source::{self, Test};
+use anyhow::{Context, Result, bail};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Texts that claim, and the test that holds every one of them against the code.
+struct Data {
+    /// A file, or a folder of `.txt` files.
+    place: &'static str,
+    form: Form,
+    package: &'static str,
+    test: &'static str,
+}
+
+/// How a text claims.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    /// The parentheses of its `#` lines.
+    Story,
+    /// The first word of every `- id:`.
+    Yaml,
+}
+
+const DATA: &[Data] = &[
+    Data {
+        place: "crates/firstlight-pod/tests/stories",
+        form: Form::Story,
+        package: "firstlight-pod",
+        test: "every_story_is_told_as_recorded",
+    },
+    Data {
+        place: "crates/firstlight-workloads/tests/stories",
+        form: Form::Story,
+        package: "firstlight-workloads",
+        test: "every_story_is_told_as_recorded",
+    },
+    Data {
+        place: "crates/firstlight-api/tests/it/print/pods.yaml",
+        form: Form::Yaml,
+        package: "firstlight-api",
+        test: "pods_section_2_21",
+    },
+    Data {
+        place: "crates/firstlight-api/tests/it/validate/pods.yaml",
+        form: Form::Yaml,
+        package: "firstlight-api",
+        test: "pods_section_1_26",
+    },
+];
+
+/// What is claimed, and by which tests.
+pub(super) type Claims = BTreeMap<Id, BTreeSet<Test>>;
+
+/// Reads all claims. An error is a text that no test reads.
+pub(super) fn gather(root: &Path, inventory: &Inventory) -> Result<Claims> {
+    let tests = source::tests(root)?;
+    let mut claims = Claims::new();
+    for test in &tests {
+        // `the_7_dwarfs` claims nothing: there is no group of that name.
+        for id in in_name(&test.name).into_iter().filter(|id| inventory.has_group_of(id)) {
+            claims.entry(id).or_default().insert(test.clone());
+        }
+    }
+    for Data { place, form, package, test } in DATA {
+        let test = Test { package: (*package).to_owned(), name: (*test).to_owned() };
+        if !tests.contains(&test) {
+            bail!("{place}: read by a test {} of {package}, which is not there", test.name);
+        }
+        for text in texts(&root.join(place)).with_context(|| (*place).to_owned())? {
+            for id in claimed(*form, &text) {
+                claims.entry(id).or_default().insert(test.clone());
+            }
+        }
+    }
+    Ok(claims)
+}
+
+fn texts(place: &Path) -> Result<Vec<String>> {
+    if place.is_file() {
+        return Ok(vec![std::fs::read_to_string(place)?]);
+    }
+    let mut texts = Vec::new();
+    for entry in std::fs::read_dir(place)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "txt") {
+            texts.push(std::fs::read_to_string(path)?);
+        }
+    }
+    Ok(texts)
+}
+
+fn claimed(form: Form, text: &str) -> Vec<Id> {
+    match form {
+        Form::Story => {
+            let comments: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix('#')).map(str::trim).collect();
+            in_parentheses(&comments.join(" "))
+        }
+        Form::Yaml => {
+            let ids = text.lines().filter_map(|line| line.strip_prefix("- id: "));
+            ids.filter_map(first_word).filter_map(in_list).flatten().collect()
+        }
+    }
+}
+
+fn first_word(line: &str) -> Option<&str> {
+    line.split_whitespace().next()
+}
+
+#[cfg(test)]
+mod tests;

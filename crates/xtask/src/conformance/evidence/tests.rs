@@ -1,0 +1,16 @@
+use super::{Form, claimed};
+
+fn said(form: Form, text: &str) -> String {
+    claimed(form, text).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_story_claims_in_its_comments_across_lines_and_nowhere_else() {
+    let text = "# Inits in order (INI-1,\n# INI-10), not as INI-9 says.\npod (INI-2)\n# Later (B3).\n";
+    assert_eq!(said(Form::Story, text), "INI-1 INI-10 B3");
+}
+
+#[test]
+fn a_table_claims_by_the_first_word_of_its_rows() {
+    assert_eq!(said(Form::Yaml, "# T001\n- id: VAL-2 bad\n  says: T002\n- id: paths\n"), "VAL-2");
+}
