@@ -41,7 +41,7 @@ pub fn of_event(spec: &Spec, seen: &Seen, event: &Event) -> Vec<Report> {
         Event::Pulling { instance, image, .. } => vec![pulling(instance, image)],
         Event::ImageReady { instance, image, pulled, .. } => of_image(seen, instance, image, *pulled),
         Event::ImageFailed { instance, image, failure, message, .. } => {
-            of_image_failure(instance, image, *failure, message)
+            of_image_failure(seen, instance, image, *failure, message)
         }
         Event::Created { instance, .. } if !is_ahead(seen, instance) => vec![created(instance)],
         Event::StartFailed { instance, failure, message, .. } if !is_ahead(seen, instance) => {
@@ -159,16 +159,27 @@ fn of_image(seen: &Seen, instance: &Instance, image: &str, pulled: Option<(Milli
     let message = format!(
         "Successfully pulled image \"{image}\" in {took} ({took} including waiting). Image size: {bytes} bytes."
     );
+    let first = untold_pulling(seen, instance, image);
+    first.into_iter().chain([normal(instance, "Pulled", message)]).collect()
+}
+
+/// A pull may be over, well or not, before anything was transferred; that it began is told then (IMG-4).
+fn untold_pulling(seen: &Seen, instance: &Instance, image: &str) -> Option<Report> {
     let told = match coming(seen, instance) {
         Some(Coming { stage: Stage::Pulling { transfer, .. }, .. }) => *transfer,
         Some(_) | None => false,
     };
-    let first = (!told).then(|| pulling(instance, image));
-    first.into_iter().chain([normal(instance, "Pulled", message)]).collect()
+    (!told).then(|| pulling(instance, image))
 }
 
 /// IMG-2, IMG-5, IMG-8.
-fn of_image_failure(instance: &Instance, image: &str, failure: ImageFailure, message: &str) -> Vec<Report> {
+fn of_image_failure(
+    seen: &Seen,
+    instance: &Instance,
+    image: &str,
+    failure: ImageFailure,
+    message: &str,
+) -> Vec<Report> {
     let (reason, first, error) = match failure {
         ImageFailure::Pull => ("Failed", format!("Failed to pull image \"{image}\": {message}"), "ErrImagePull"),
         ImageFailure::NeverPull => (
@@ -183,7 +194,12 @@ fn of_image_failure(instance: &Instance, image: &str, failure: ImageFailure, mes
             ("InspectFailed", format!("Failed to inspect image \"{image}\": {message}"), "ImageInspectError")
         }
     };
-    vec![warning(instance, reason, first), warning(instance, "Failed", format!("Error: {error}"))]
+    let began = match failure {
+        ImageFailure::Pull => untold_pulling(seen, instance, image),
+        ImageFailure::NeverPull | ImageFailure::InvalidName | ImageFailure::Inspect => None,
+    };
+    let failed = [warning(instance, reason, first), warning(instance, "Failed", format!("Error: {error}"))];
+    began.into_iter().chain(failed).collect()
 }
 
 /// The first step of a container's end is told once, with its reason (EVT-3).
