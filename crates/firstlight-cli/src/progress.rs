@@ -108,16 +108,18 @@ impl Board {
         }
         text(pod, "/status/podIP").clone_into(&mut view.ip);
         let mut lines = Vec::new();
+        // A step that is seen only when it is over began, at the earliest, when the one before it was over.
+        let mut before = view.first_seen;
         for (index, status) in steps_of(pod).into_iter().enumerate() {
             if view.steps.len() <= index {
                 view.steps.push(Step::new(&status, pod, view.first_seen));
             }
-            if let Some(step) = view.steps.get_mut(index)
-                && let Some(what) = step.advance(&status, now)
-            {
+            let Some(step) = view.steps.get_mut(index) else { continue };
+            if let Some(what) = step.advance(&status, before, now) {
                 let (name, position) = (Some(step.name.clone()), step.position);
                 lines.push(Line { pod: title.clone(), step: name, position, what, at: now });
             }
+            before = step.over().map_or(before, |over| over.max(before));
         }
         lines.extend(view.settle(pod, now).map(|what| Line { pod: title, step: None, position: None, what, at: now }));
         lines
@@ -164,8 +166,20 @@ impl Step {
         Step { name, position, state: StepState::Untouched, since: first_seen, took: None }
     }
 
-    /// Takes the step's status in; news if its state changed.
-    fn advance(&mut self, status: &Value, now: Duration) -> Option<What> {
+    /// When an init finished, or a sidecar let the next step begin.
+    fn over(&self) -> Option<Duration> {
+        match self.state {
+            StepState::Done => Some(self.since),
+            StepState::Ready => self.position.and(self.took).map(|took| self.since + took),
+            StepState::Untouched | StepState::Waiting(_) | StepState::Running | StepState::Ended(_) => None,
+        }
+    }
+
+    /// Takes the step's status in; news if its state changed. `before`: when the step before it was over.
+    fn advance(&mut self, status: &Value, before: Duration, now: Duration) -> Option<What> {
+        if self.state == StepState::Untouched {
+            self.since = self.since.max(before);
+        }
         let state = state_of(status, self.position.is_some());
         if state == self.state {
             return None;

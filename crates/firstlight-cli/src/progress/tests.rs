@@ -53,3 +53,16 @@ fn each_step_is_told_once_with_how_long_it_took() {
         ]
     );
 }
+
+#[test]
+fn a_step_seen_only_when_it_is_over_counts_from_the_end_of_the_one_before() {
+    let ms = Duration::from_millis;
+    let mut board = Board::default();
+    let (a, b, m) = (waiting("a", "PodInitializing"), waiting("b", "PodInitializing"), waiting("m", "PodInitializing"));
+    board.fold(&pod(json!([a, b]), json!([m]), false), ms(0));
+    board.fold(&pod(json!([done("a"), b]), json!([m]), false), ms(3000));
+    board.fold(&pod(json!([done("a"), done("b")]), json!([m]), false), ms(3010));
+    board.fold(&pod(json!([done("a"), done("b")]), json!([running("m", true)]), true), ms(3030));
+    let took: Vec<_> = board.summary().flat_map(|pod| pod.steps).map(|step| step.took).collect();
+    assert_eq!(took, [Some(ms(3000)), Some(ms(10)), Some(ms(20))]);
+}
