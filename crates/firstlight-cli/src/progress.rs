@@ -49,7 +49,8 @@ pub(crate) struct Step {
     state: StepState,
     /// When it became what it is.
     since: Duration,
-    /// How long it took to finish (an init) or to become ready (a main).
+    /// How long it took to finish (an init) or, from when its turn came, to become ready (a main). Not known of what was
+    /// over when it was first seen.
     pub(crate) took: Option<Duration>,
 }
 
@@ -83,10 +84,10 @@ pub(crate) struct Line {
 pub(crate) enum What {
     /// It runs.
     Running,
-    /// An init finished, after so long.
-    Done(Duration),
-    /// It became ready, after so long.
-    Ready(Duration),
+    /// An init finished, after so long if that was seen.
+    Done(Option<Duration>),
+    /// It became ready, after so long if that was seen.
+    Ready(Option<Duration>),
     /// It waits: why.
     Waiting(String),
     /// It ended when it should not have: how.
@@ -108,6 +109,7 @@ impl Board {
         }
         text(pod, "/status/podIP").clone_into(&mut view.ip);
         let mut lines = Vec::new();
+        let first = view.readiness.is_none();
         // A step that is seen only when it is over began, at the earliest, when the one before it was over.
         let mut before = view.first_seen;
         for (index, status) in steps_of(pod).into_iter().enumerate() {
@@ -115,7 +117,7 @@ impl Board {
                 view.steps.push(Step::new(&status, pod, view.first_seen));
             }
             let Some(step) = view.steps.get_mut(index) else { continue };
-            if let Some(what) = step.advance(&status, before, now) {
+            if let Some(what) = step.advance(&status, before, first, now) {
                 let (name, position) = (Some(step.name.clone()), step.position);
                 lines.push(Line { pod: title.clone(), step: name, position, what, at: now });
             }
@@ -147,8 +149,8 @@ impl PodView {
         let before = self.readiness.replace(readiness.clone());
         match readiness {
             Readiness::Ready => {
-                let took = now.saturating_sub(self.first_seen);
-                self.ready_after.get_or_insert(took);
+                let took = before.is_some().then(|| now.saturating_sub(self.first_seen));
+                self.ready_after = self.ready_after.or(took);
                 Some(What::Ready(took))
             }
             Readiness::Failed(why) => Some(What::Failed(why)),
@@ -175,8 +177,9 @@ impl Step {
         }
     }
 
-    /// Takes the step's status in; news if its state changed. `before`: when the step before it was over.
-    fn advance(&mut self, status: &Value, before: Duration, now: Duration) -> Option<What> {
+    /// Takes the step's status in; news if its state changed. `before`: when the step before it was over. `first`:
+    /// whether the pod is seen for the first time.
+    fn advance(&mut self, status: &Value, before: Duration, first: bool, now: Duration) -> Option<What> {
         if self.state == StepState::Untouched {
             self.since = self.since.max(before);
         }
@@ -184,7 +187,7 @@ impl Step {
         if state == self.state {
             return None;
         }
-        let lasted = now.saturating_sub(self.since);
+        let lasted = (!first).then(|| now.saturating_sub(self.since));
         let news = match &state {
             StepState::Untouched => None,
             StepState::Waiting(why) => Some(What::Waiting(why.clone())),
@@ -194,10 +197,11 @@ impl Step {
             StepState::Ended(how) => Some(What::Ended(how.clone())),
         };
         if matches!(state, StepState::Done | StepState::Ready) {
-            self.took = Some(lasted);
+            self.took = lasted;
         }
-        // A main's time to ready counts from its start, so "running" does not begin it anew when it turns ready.
-        if !matches!(state, StepState::Ready) {
+        // A main's turn begins when the inits are over: while its postStart hook runs, its status says that it waits.
+        let turn_goes_on = self.position.is_none() && self.state == StepState::Untouched;
+        if !matches!(state, StepState::Ready) && !turn_goes_on {
             self.since = now;
         }
         self.state = state;

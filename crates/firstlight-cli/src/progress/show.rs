@@ -99,12 +99,16 @@ fn summary_as_json(board: &Board, took: Duration) -> serde_json::Value {
 }
 
 fn print_summary(board: &Board, took: Duration) {
-    let time = |time: Option<Duration>| time.map_or("-".to_owned(), clock);
     for Summary { pod, ip: _, steps, ready } in board.summary() {
-        let steps: Vec<String> = steps.iter().map(|step| format!("{} {}", step.name, time(step.took))).collect();
-        say::line(format_args!("{pod}: {}  (ready after {})", steps.join(", "), time(ready)));
+        let steps: Vec<String> = steps.iter().map(|step| timed(&step.name, " ", step.took)).collect();
+        say::line(format_args!("{pod}: {}  ({})", steps.join(", "), timed("ready", " after ", ready)));
     }
     say::line(format_args!("everything is ready after {}", clock(took)));
+}
+
+/// A word, with the time it took if that is known.
+fn timed(word: &str, between: &str, took: Option<Duration>) -> String {
+    took.map_or(word.to_owned(), |took| format!("{word}{between}{}", clock(took)))
 }
 
 fn new_bar(all: &MultiProgress, line: &Line) -> ProgressBar {
@@ -130,8 +134,8 @@ fn subject(line: &Line) -> String {
 fn words(what: &What) -> String {
     match what {
         What::Running => "running".to_owned(),
-        What::Done(took) => format!("done in {}", clock(*took)),
-        What::Ready(took) => format!("ready after {}", clock(*took)),
+        What::Done(took) => timed("done", " in ", *took),
+        What::Ready(took) => timed("ready", " after ", *took),
         What::Waiting(why) => format!("waiting: {why}"),
         What::Ended(how) => format!("ended: {how}"),
         What::Failed(why) => format!("failed: {why}"),
@@ -151,13 +155,13 @@ pub(crate) fn clock(time: Duration) -> String {
 fn as_json(line: &Line) -> serde_json::Value {
     let (word, detail, took) = match &line.what {
         What::Running => ("running", None, None),
-        What::Done(took) => ("done", None, Some(took)),
-        What::Ready(took) => ("ready", None, Some(took)),
+        What::Done(took) => ("done", None, *took),
+        What::Ready(took) => ("ready", None, *took),
         What::Waiting(why) => ("waiting", Some(why), None),
         What::Ended(how) => ("ended", Some(how), None),
         What::Failed(why) => ("failed", Some(why), None),
         What::Gone => ("gone", None, None),
     };
     json!({"at_ms": line.at.as_millis(), "pod": line.pod, "step": line.step, "state": word, "detail": detail,
-           "took_ms": took.map(Duration::as_millis)})
+           "took_ms": took.map(|took| took.as_millis())})
 }

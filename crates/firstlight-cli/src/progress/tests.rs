@@ -44,12 +44,12 @@ fn each_step_is_told_once_with_how_long_it_took() {
         told,
         vec![
             (10, step("a"), What::Running),
-            (30, step("a"), What::Done(ms(20))),
+            (30, step("a"), What::Done(Some(ms(20)))),
             (30, step("b"), What::Waiting("ErrImagePull".into())),
-            (50, step("b"), What::Done(ms(20))),
+            (50, step("b"), What::Done(Some(ms(20)))),
             (50, step("m"), What::Running),
-            (90, step("m"), What::Ready(ms(40))),
-            (90, None, What::Ready(ms(90))),
+            (90, step("m"), What::Ready(Some(ms(40)))),
+            (90, None, What::Ready(Some(ms(90)))),
         ]
     );
 }
@@ -62,7 +62,17 @@ fn a_step_seen_only_when_it_is_over_counts_from_the_end_of_the_one_before() {
     board.fold(&pod(json!([a, b]), json!([m]), false), ms(0));
     board.fold(&pod(json!([done("a"), b]), json!([m]), false), ms(3000));
     board.fold(&pod(json!([done("a"), done("b")]), json!([m]), false), ms(3010));
+    board.fold(&pod(json!([done("a"), done("b")]), json!([running("m", false)]), false), ms(3025));
     board.fold(&pod(json!([done("a"), done("b")]), json!([running("m", true)]), true), ms(3030));
     let took: Vec<_> = board.summary().flat_map(|pod| pod.steps).map(|step| step.took).collect();
     assert_eq!(took, [Some(ms(3000)), Some(ms(10)), Some(ms(20))]);
+}
+
+#[test]
+fn how_long_it_took_is_not_known_of_what_was_over_when_first_seen() {
+    let ms = Duration::from_millis;
+    let mut board = Board::default();
+    let lines = board.fold(&pod(json!([done("a"), done("b")]), json!([running("m", true)]), true), ms(5));
+    let told: Vec<_> = lines.into_iter().map(|line| line.what).collect();
+    assert_eq!(told, [What::Done(None), What::Done(None), What::Ready(None), What::Ready(None)]);
 }

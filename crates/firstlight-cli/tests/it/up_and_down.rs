@@ -18,7 +18,7 @@ fn up_starts_an_engine_waits_for_ready_and_a_second_up_changes_nothing() {
     assert_ok(&first);
     let said = text(&first.stdout);
     assert!(said.contains("Pod default/web created"), "{said}");
-    assert!(said.contains("[1/2] a") && said.contains("[2/2] b") && said.contains("done in"), "{said}");
+    assert!(said.contains("[1/2] a") && said.contains("[2/2] b") && said.contains("done"), "{said}");
     assert!(said.contains("everything is ready after"), "{said}");
     let before = engine.field("pod web", "{.metadata.resourceVersion}");
     let second = engine.command("up").arg(&file).output().unwrap();
