@@ -42,6 +42,13 @@ impl Watch {
         self.killed.clear();
     }
 
+    /// The journal was cut: this container's newest start never was.
+    pub(crate) fn never_started(&mut self, container: &str) {
+        if let Some(attempt) = self.live.remove(container) {
+            self.started.remove(&Instance { container: container.to_owned(), attempt });
+        }
+    }
+
     pub(crate) fn told(&mut self, event: &Event) {
         match event {
             Event::SandboxReady { attempt, .. } => {

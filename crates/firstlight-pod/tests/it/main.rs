@@ -1,4 +1,5 @@
-//! The life of whole pods: stories that a stranger can review, laws over random lives, and every small input.
+//! The life of whole pods: stories that a stranger can review, tables of upstream's cases, laws over random lives, and
+//! every small input.
 
 #![expect(clippy::unwrap_used, reason = "a panic in a test is its failure")]
 
@@ -8,4 +9,5 @@ mod pods;
 mod print;
 mod small;
 mod stories;
+mod tables;
 mod world;

@@ -112,7 +112,7 @@ fn policy(text: &str) -> RestartPolicy {
     }
 }
 
-fn describe(spec: &mut Spec, words: &[&str]) {
+pub(crate) fn describe(spec: &mut Spec, words: &[&str]) {
     match words[0] {
         "pod" => {
             for word in &words[1..] {
@@ -197,7 +197,7 @@ fn container(words: &[&str]) -> Container {
     container
 }
 
-fn happen(world: &mut World, words: &[&str], line: &str) -> Vec<Turned> {
+pub(crate) fn happen(world: &mut World, words: &[&str], line: &str) -> Vec<Turned> {
     let rest = |from: usize| words[from..].join(" ");
     match words {
         ["nothing"] => Vec::new(),

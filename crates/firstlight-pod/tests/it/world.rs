@@ -208,6 +208,11 @@ impl World {
             self.laws.told(&gone);
             self.journal.push(gone);
         }
+        self.begin_knowing_less()
+    }
+
+    /// The worker begins again, and the journal says less than the API was told.
+    pub(crate) fn begin_knowing_less(&mut self) -> Vec<Turned> {
         self.rebooted = true;
         let turned = self.begin();
         self.rebooted = false;

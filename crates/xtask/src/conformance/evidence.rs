@@ -22,6 +22,8 @@ struct Data {
 enum Form {
     /// The parentheses of its `#` lines.
     Story,
+    /// The first word of every row.
+    Table,
     /// The first word of every `- id:`.
     Yaml,
 }
@@ -32,6 +34,24 @@ const DATA: &[Data] = &[
         form: Form::Story,
         package: "firstlight-pod",
         test: "every_story_is_told_as_recorded",
+    },
+    Data {
+        place: "crates/firstlight-pod/tests/tables/actions.txt",
+        form: Form::Table,
+        package: "firstlight-pod",
+        test: "what_is_done_is_what_upstreams_tables_say",
+    },
+    Data {
+        place: "crates/firstlight-pod/tests/tables/phases.txt",
+        form: Form::Table,
+        package: "firstlight-pod",
+        test: "phases_are_what_upstreams_tables_say",
+    },
+    Data {
+        place: "crates/firstlight-pod/tests/tables/conditions.txt",
+        form: Form::Table,
+        package: "firstlight-pod",
+        test: "conditions_are_what_upstreams_tables_say",
     },
     Data {
         place: "crates/firstlight-workloads/tests/stories",
@@ -100,6 +120,7 @@ fn claimed(form: Form, text: &str) -> Vec<Id> {
             let comments: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix('#')).map(str::trim).collect();
             in_parentheses(&comments.join(" "))
         }
+        Form::Table => text.lines().filter_map(first_word).filter_map(in_list).flatten().collect(),
         Form::Yaml => {
             let ids = text.lines().filter_map(|line| line.strip_prefix("- id: "));
             ids.filter_map(first_word).filter_map(in_list).flatten().collect()

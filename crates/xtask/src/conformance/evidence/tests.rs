@@ -12,5 +12,7 @@ fn a_story_claims_in_its_comments_across_lines_and_nowhere_else() {
 
 #[test]
 fn a_table_claims_by_the_first_word_of_its_rows() {
+    let text = "# T001 in a comment\nT413,T414 Always => Pending T415\n  indented\nmain: T416\n";
+    assert_eq!(said(Form::Table, text), "T413 T414");
     assert_eq!(said(Form::Yaml, "# T001\n- id: VAL-2 bad\n  says: T002\n- id: paths\n"), "VAL-2");
 }
