@@ -7,6 +7,9 @@ use crate::toolbox;
 use firstlight::lifecycle;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use std::fs::{File, OpenOptions};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -31,10 +34,7 @@ pub(crate) struct Found {
 pub(crate) async fn or_start(place: &Place, given: &Given) -> Outcome<Found> {
     match existing(place).await? {
         Some(client) => Ok(Found { client, started: false, fresh: false }),
-        None => {
-            let fresh = !lifecycle::has_state(&place.data_dir);
-            start(place, given).await.map(|client| Found { client, started: true, fresh })
-        }
+        None => start(place, given).await,
     }
 }
 
@@ -71,7 +71,7 @@ async fn running(data_dir: &Path) -> Outcome<Option<Client>> {
     Ok(client.apiserver_version().await.is_ok().then_some(client))
 }
 
-async fn start(place: &Place, given: &Given) -> Outcome<Client> {
+async fn start(place: &Place, given: &Given) -> Outcome<Found> {
     if !rustix::process::geteuid().is_root() {
         return Err(Failure::new(Exit::Failed, "the engine makes namespaces, mounts and cgroups: run this as root"));
     }
@@ -82,14 +82,19 @@ async fn start(place: &Place, given: &Given) -> Outcome<Client> {
             format!("{}: {error}; run as root or name another --data-dir", place.data_dir.display()),
         )
     })?;
+    let log = place.data_dir.join("engine.log");
+    let _turn = turn(&log).await?;
+    if let Some(client) = running(&place.data_dir).await? {
+        return Ok(Found { client, started: false, fresh: false });
+    }
+    let fresh = !lifecycle::has_state(&place.data_dir);
     // A kubeconfig left by an engine that is gone would be asked in vain until the new one is written.
     let _ = std::fs::remove_file(kubeconfig_path(&place.data_dir));
-    let log = place.data_dir.join("engine.log");
     let mut engine = spawn(place, given, &log)?;
     let began = Instant::now();
     loop {
         if let Some(client) = running(&place.data_dir).await? {
-            return Ok(client);
+            return Ok(Found { client, started: true, fresh });
         }
         if let Some(status) = engine.try_wait()? {
             return Err(did_not_start(&format!("ended with {status}"), &log));
@@ -101,9 +106,25 @@ async fn start(place: &Place, given: &Given) -> Outcome<Client> {
     }
 }
 
+/// Of several that would start an engine at once, one does; for the others it then runs.
+async fn turn(log: &Path) -> Outcome<File> {
+    let file = append(log)?;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(Errno::WOULDBLOCK) => tokio::time::sleep(START_POLL).await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn append(log: &Path) -> std::io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(log)
+}
+
 /// Starts an engine of its own process group, so that Ctrl-C here does not end it.
 fn spawn(place: &Place, given: &Given, log: &Path) -> Outcome<Child> {
-    let output = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
+    let output = append(log)?;
     let Given { powers: Powers { allow_host_path, allow_privileged, allow_host_image }, toolbox } = given;
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("engine").arg("--started-by-up").arg("--data-dir").arg(&place.data_dir);

@@ -79,6 +79,17 @@ async fn delete(applier: &mut Applier, manifest: &Manifest) -> Outcome {
     Ok(())
 }
 
+/// Whether nobody has made anything.
+pub(crate) async fn nothing_is_there(client: &Client) -> Outcome<bool> {
+    for (group, kind) in RUNS_PODS.iter().chain(&THE_REST) {
+        let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource(group, kind));
+        if !api.list(&ListParams::default().limit(1)).await?.items.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 async fn delete_all(client: &Client, kinds: &[(&str, &str)]) -> Outcome {
     for (group, kind) in kinds {
         let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource(group, kind));

@@ -3,6 +3,7 @@
 use crate::apply::{Applied, Applier};
 use crate::args::{Powers, Up};
 use crate::connect::{self, Found};
+use crate::down;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::manifest::{self, text};
 use crate::progress::show::{Show, clock};
@@ -55,8 +56,10 @@ async fn bring_up(args: &Up, began: Instant, show: &mut Show) -> Outcome {
                 run.expect(object);
             }
             Err(failure) if fresh && !changed => {
-                // Nothing is left behind, not even the engine.
-                lifecycle::end(&args.place.data_dir, END_LIMIT)?;
+                // Nothing is left behind, not even the engine; unless another `up` uses it by now.
+                if down::nothing_is_there(&run.client).await? {
+                    lifecycle::end(&args.place.data_dir, END_LIMIT)?;
+                }
                 return Err(failure);
             }
             Err(failure) if !started => return Err(with_way_out(failure, args.given.powers)),

@@ -3,6 +3,7 @@
 use crate::harness::{Engine, assert_ok, pod, text};
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::process::Stdio;
 
 fn write(engine: &Engine, name: &str, object: &Value) -> PathBuf {
     let file = engine.scratch(name);
@@ -28,6 +29,19 @@ fn up_starts_an_engine_waits_for_ready_and_a_second_up_changes_nothing() {
     let down = engine.command("down").output().unwrap();
     assert_ok(&down);
     assert!(!engine.data().exists(), "down leaves no file");
+}
+
+#[test]
+fn several_ups_at_once_on_a_fresh_directory_share_one_engine() {
+    let engine = Engine::stopped();
+    let ups: Vec<_> = ["a", "b", "c"]
+        .map(|name| write(&engine, name, &pod(name, &[], &[("main", "sleep 1000")])))
+        .map(|file| engine.command("up").arg(file).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+        .into();
+    for up in ups {
+        assert_ok(&up.wait_with_output().unwrap());
+    }
+    assert_eq!(engine.kubectl(&["get", "pods", "-o", "name"]).lines().count(), 3);
 }
 
 #[test]
