@@ -79,6 +79,7 @@ fn container_status(turn: &Turn<'_>, life: &Life, container: &Container, role: R
         Some(Next::Live(live)) => of_live(turn, container, role, live),
         Some(Next::Coming(_)) | None => match history.past() {
             Some(past) => of_past(turn, life, container, role, past),
+            None if role == Role::Once && turn.initialized => unrecorded(),
             None => ContainerStatus { state: waiting(turn, container), ..ContainerStatus::default() },
         },
     };
@@ -86,8 +87,15 @@ fn container_status(turn: &Turn<'_>, life: &Life, container: &Container, role: R
         name: container.name.clone(),
         image: container.image.clone(),
         started: Some(status.started.unwrap_or(false)),
+        restart_count: status.restart_count.max(count_said(turn, container)),
         ..status
     }
+}
+
+/// STA-10: a count that was told never falls, whatever is left of the records.
+fn count_said(turn: &Turn<'_>, container: &Container) -> u32 {
+    let said = turn.seen.said.iter().flat_map(|said| said.inits.iter().chain(&said.mains));
+    said.filter(|said| said.name == container.name).map(|said| said.restart_count).max().unwrap_or(0)
 }
 
 /// Waiting for what the decision says it waits for, else in the words of STA-1.
@@ -98,6 +106,14 @@ fn waiting(turn: &Turn<'_>, container: &Container) -> State {
         None => ("PodInitializing", String::new()),
     };
     State::Waiting { reason: reason.to_owned(), message }
+}
+
+/// STA-13: nothing is left that tells how an init ended, and what runs after it shows that it did.
+fn unrecorded() -> ContainerStatus {
+    let message = "Unable to get init container status from container runtime and pod has been initialized, treat it as \
+                   exited normally";
+    let ended = Terminated { reason: "Completed".to_owned(), message: message.to_owned(), ..Terminated::default() };
+    ContainerStatus { state: State::Terminated(ended), ready: true, ..ContainerStatus::default() }
 }
 
 fn of_live(turn: &Turn<'_>, container: &Container, role: Role, live: &Live) -> ContainerStatus {

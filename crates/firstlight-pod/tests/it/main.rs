@@ -3,11 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic in a test is its failure")]
 
+mod endings;
 mod laws;
 mod lives;
 mod pods;
 mod print;
 mod small;
+mod statuses;
 mod stories;
 mod tables;
 mod world;

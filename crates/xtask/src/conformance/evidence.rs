@@ -54,6 +54,12 @@ const DATA: &[Data] = &[
         test: "conditions_are_what_upstreams_tables_say",
     },
     Data {
+        place: "crates/firstlight-pod/tests/tables/statuses.txt",
+        form: Form::Table,
+        package: "firstlight-pod",
+        test: "statuses_are_what_upstreams_tables_say",
+    },
+    Data {
         place: "crates/firstlight-workloads/tests/stories",
         form: Form::Story,
         package: "firstlight-workloads",

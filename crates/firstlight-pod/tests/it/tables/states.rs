@@ -1,4 +1,5 @@
-//! What is said of a pod whose containers are in given states: its phase (section 2.19), its conditions (section 2.22).
+//! What is said of a pod whose containers are in given states: its phase (section 2.19), its conditions (section 2.22), its
+//! containers' statuses (section 2.20).
 //!
 //! A row is `POLICY [HOW] KIND=STATE[:POLICY]... => OUTCOME`. `KIND` is `init`, `side` or `main`; containers are named i0, s1,
 //! m0 by their kind and place. States:
@@ -10,13 +11,15 @@
 //! old-N    ended with N in a sandbox that is gone
 //! ```
 //!
-//! `HOW` is `deleted`, `no-sandbox`, or `dead-sandbox`. An outcome is a phase, or a condition with its reason and message.
+//! `HOW` is `deleted`, `no-sandbox`, `dead-sandbox`, or `said-PHASE`, which the API holds already. An outcome is a phase, a
+//! condition with its reason and message, or a container's name with its count, its state and how it ended before.
 //! The status is told after every event, as the worker does.
 
 use super::{Row, compare, lines};
 use crate::pods;
 use firstlight_pod::event::{Exit, Instance};
 use firstlight_pod::spec::{Container, Init, RestartPolicy};
+use firstlight_pod::status::{Phase, State, Terminated};
 use firstlight_pod::{Event, Millis, Now, Seen, Spec, Status, decide};
 
 #[test]
@@ -29,12 +32,18 @@ fn conditions_are_what_upstreams_tables_say() {
     compare(rows(include_str!("../../tables/conditions.txt")));
 }
 
+#[test]
+fn statuses_are_what_upstreams_tables_say() {
+    compare(rows(include_str!("../../tables/statuses.txt")));
+}
+
 fn rows(text: &str) -> impl Iterator<Item = (String, String, String)> {
     lines(text).map(|line| {
         let Row { ids, what, outcome } = Row::of(line).unwrap_or_else(|| panic!("no row: {line}"));
         let status = said(what);
         let came = match outcome.split_whitespace().next() {
             Some("Pending" | "Running" | "Succeeded" | "Failed") => status.phase.as_str().to_owned(),
+            Some(name) if name.starts_with(|c: char| c.is_ascii_lowercase()) => container(&status, name),
             kind => condition(&status, kind.unwrap()),
         };
         (format!("{ids} {what}"), outcome.to_owned(), came)
@@ -47,6 +56,19 @@ fn condition(status: &Status, kind: &str) -> String {
     };
     let holds = if condition.holds { "True" } else { "False" };
     format!("{kind} {holds} {} {}", condition.reason, condition.message).trim_end().to_owned()
+}
+
+fn container(status: &Status, name: &str) -> String {
+    let told = status.inits.iter().chain(&status.mains).find(|told| told.name == name).unwrap();
+    let ended = |ended: &Terminated| format!("{} {} {}", ended.code, ended.reason, ended.message);
+    let count = if told.restart_count > 0 { format!("x{} ", told.restart_count) } else { String::new() };
+    let state = match &told.state {
+        State::Waiting { reason, message } => format!("Waiting {reason} {message}"),
+        State::Running { .. } => "Running".to_owned(),
+        State::Terminated(end) => format!("Terminated {}", ended(end)),
+    };
+    let last = told.last.as_ref().map_or(String::new(), |last| format!(", was {}", ended(last).trim_end()));
+    format!("{name} {count}{}{last}", state.trim_end())
 }
 
 fn policy(text: &str) -> RestartPolicy {
@@ -97,12 +119,17 @@ struct Life {
 
 impl Life {
     fn new(spec: Spec) -> Life {
-        let mut life = Life { spec, seen: Seen::default(), now: 0, status: Status::default() };
-        life.seen.fold(&Event::Said { status: Box::new(Status::default()), at: Now(0) });
-        life
+        Life { spec, seen: Seen::default(), now: 0, status: Status::default() }
     }
 
     fn live(mut self, states: &[(String, &str)], how: &str) -> Status {
+        let said = match how {
+            "said-Succeeded" => Phase::Succeeded,
+            "said-Failed" => Phase::Failed,
+            _ => Phase::Pending,
+        };
+        let said = Status { phase: said, ..Status::default() };
+        self.seen.fold(&Event::Said { status: Box::new(said), at: Now(0) });
         if how != "no-sandbox" {
             self.sandbox(0);
         }
