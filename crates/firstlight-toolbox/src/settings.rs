@@ -16,6 +16,19 @@ const PREFIX: &str = "FIRSTLIGHT_";
 /// Variables that belong to no single verb.
 const SHARED: [&str; 1] = ["FIRSTLIGHT_DIR"];
 
+/// What the `firstlight` command reads: set in a shell for the engine, it must not stop `fl` in the same shell.
+const OF_THE_ENGINE: [&str; 9] = [
+    "FIRSTLIGHT_ALLOW_HOST_IMAGE",
+    "FIRSTLIGHT_ALLOW_HOST_PATH",
+    "FIRSTLIGHT_ALLOW_PRIVILEGED",
+    "FIRSTLIGHT_DATA_DIR",
+    "FIRSTLIGHT_IMAGE_DIR",
+    "FIRSTLIGHT_LOG",
+    "FIRSTLIGHT_MAX_BACKOFF",
+    "FIRSTLIGHT_MIRRORS",
+    "FIRSTLIGHT_TOOLBOX",
+];
+
 /// Flags whose values are not shown by `--explain`.
 const SECRET_FLAGS: [&str; 2] = ["header", "data"];
 
@@ -47,7 +60,8 @@ pub fn refuse_unknown(command: &Command, environment: impl Iterator<Item = OsStr
         .collect();
     for name in environment {
         let name = name.to_string_lossy();
-        if name.starts_with(PREFIX) && !known.contains(name.as_ref()) && !service_link(&name) {
+        let others = OF_THE_ENGINE.contains(&name.as_ref()) || service_link(&name);
+        if name.starts_with(PREFIX) && !known.contains(name.as_ref()) && !others {
             let near = known.iter().min_by_key(|known| distance(known, &name)).map_or("", String::as_str);
             return Err(Failure::usage(format!("environment variable {name} belongs to no flag"))
                 .hint(format!("did you mean {near}? otherwise unset it")));
@@ -128,7 +142,9 @@ mod tests {
 
     #[test]
     fn what_a_flag_owns_what_all_share_and_what_is_not_ours_passes() {
-        for name in ["FIRSTLIGHT_RUN_ONCE_LOCK_TIMEOUT", "FIRSTLIGHT_DIR", "PATH", "FIRSTLIGHTER_X"] {
+        for name in
+            ["FIRSTLIGHT_RUN_ONCE_LOCK_TIMEOUT", "FIRSTLIGHT_DIR", "FIRSTLIGHT_DATA_DIR", "PATH", "FIRSTLIGHTER_X"]
+        {
             assert!(!refused(name), "{name}");
         }
     }
