@@ -170,7 +170,13 @@ fn deletion(name: Option<String>) -> Value {
 pub(crate) fn refusal(manifest: &Manifest, error: &kube::Error) -> Failure {
     match error {
         kube::Error::Api(status) if (400..500).contains(&status.code) => {
-            Failure::new(Exit::Refused, format!("{}: {}: {}", manifest.origin, manifest.title(), status.message))
+            let message = format!("{}: {}: {}", manifest.origin, manifest.title(), status.message);
+            // A pod cannot be changed in place, on any cluster; who edits and brings up again wants to know what can.
+            let fixed =
+                text(&manifest.value, "/kind") == "Pod" && message.contains("pod updates may not change fields");
+            let way_out =
+                if fixed { "\n`firstlight down` with this manifest, then `up`, makes the pod anew" } else { "" };
+            Failure::new(Exit::Refused, format!("{message}{way_out}"))
         }
         other => Failure::new(Exit::Failed, format!("{}: {other}", manifest.title())),
     }

@@ -131,9 +131,16 @@ fn split(name: &str, text: &str, found: &mut Vec<Manifest>) -> Outcome {
 /// Every object needs a kind, a version and a name.
 fn check(manifest: &Manifest) -> Outcome {
     for (pointer, field) in [("/apiVersion", "apiVersion"), ("/kind", "kind"), ("/metadata/name", "metadata.name")] {
-        if text(&manifest.value, pointer).is_empty() {
-            return Err(Failure::refused(format!("{}: {field}: Required value", manifest.origin)));
-        }
+        let wrong = match manifest.value.pointer(pointer) {
+            Some(Value::String(text)) if !text.is_empty() => continue,
+            Some(Value::String(_) | Value::Null) => "Required value".to_owned(),
+            Some(other) => format!("{other} is not text; write it in quotes"),
+            None if field == "metadata.name" && manifest.value.pointer("/metadata/generateName").is_some() => {
+                "Required value: by generateName every `up` would make another object".to_owned()
+            }
+            None => "Required value".to_owned(),
+        };
+        return Err(Failure::refused(format!("{}: {field}: {wrong}", manifest.origin)));
     }
     Ok(())
 }

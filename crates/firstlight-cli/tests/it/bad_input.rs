@@ -29,6 +29,11 @@ fn wrong_manifests_are_refused_by_field_and_nothing_is_stored() {
             change("/spec/initContainers/0/name", json!("main")),
             "spec.initContainers[0].name: Duplicate value: \"main\"",
         ),
+        (
+            "a name that is no text",
+            change("/metadata/name", json!(7)),
+            "metadata.name: 7 is not text; write it in quotes",
+        ),
         ("an unknown kind", change("/kind", json!("Pot")), "no kind \"Pot\""),
         (
             "a climbing path",
