@@ -200,6 +200,19 @@ fn exec_with_a_terminal_has_one() {
 }
 
 #[test]
+fn a_container_has_a_terminal_however_long_its_name() {
+    let engine = Engine::start();
+    let mut object = pod("shell", &[], &[("main", "[ -t 0 ] && echo on a terminal; sleep 1000")]);
+    let name = "n".repeat(63);
+    object["spec"]["containers"][0]["name"] = json!(name);
+    object["spec"]["containers"][0]["stdin"] = json!(true);
+    object["spec"]["containers"][0]["tty"] = json!(true);
+    engine.apply(&object);
+    engine.ready("shell");
+    eventually("the terminal's log", || engine.kubectl(&["logs", "shell"]) == "on a terminal\r\n");
+}
+
+#[test]
 fn port_forward_reaches_a_port_in_the_pod() {
     let engine = Engine::start();
     let serve = "mkdir -p /work/www; echo page > /work/www/index.html; exec httpd -f -p 8080 -h /work/www";

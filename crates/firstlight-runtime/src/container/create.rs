@@ -21,8 +21,8 @@ use libcontainer::notify_socket::{NOTIFY_FILE, NotifySocket};
 use libcontainer::oci_spec::runtime::Spec;
 use libcontainer::syscall::syscall::SyscallType;
 use libcontainer::workload::{Executor, ExecutorError, ExecutorSetEnvsError, ExecutorValidationError};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{CWD, FileType, fstat};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, open};
 use rustix::mount::{MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount_change, move_mount, open_tree};
 use rustix::thread::UnshareFlags;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,9 @@ use std::sync::Arc;
 
 /// The library's name for the one container whose state is in a directory.
 const LIBRARY_ID: &str = "c";
+
+/// The socket by which the library sends a container's terminal, in its volatile directory.
+const CONSOLE_SOCKET: &str = "console.sock";
 
 /// Where things of one container are.
 #[derive(Debug, Clone)]
@@ -258,9 +261,8 @@ fn run_library(places: &Places, streams: Streams, launcher: Launcher) -> anyhow:
             None
         }
         Streams::Terminal => {
-            let path = places.run.join("console.sock");
-            let listener = UnixListener::bind(&path)?;
-            builder = builder.with_console_socket(Some(path));
+            let listener = listen_for_terminal(&places.run)?;
+            builder = builder.with_console_socket(Some(places.run.join(CONSOLE_SOCKET)));
             Some(listener)
         }
     };
@@ -289,6 +291,13 @@ fn chain(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
+}
+
+/// Listens beneath an open directory: a socket's path may be 107 bytes long, and ours are longer. The library comes by
+/// a link of its own, which may be of any length.
+fn listen_for_terminal(run: &Path) -> anyhow::Result<UnixListener> {
+    let dir = open(run, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok(UnixListener::bind(format!("/proc/self/fd/{}/{CONSOLE_SOCKET}", dir.as_raw_fd()))?)
 }
 
 fn receive_terminal(listener: &UnixListener) -> anyhow::Result<OwnedFd> {
