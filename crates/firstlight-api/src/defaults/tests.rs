@@ -82,7 +82,7 @@ fn prb_1_probes_and_hooks() {
 }
 
 #[test]
-fn def_3_volumes_and_references() {
+fn def_3_and_vol_17_volumes_and_references() {
     let spec = pod(json!({
         "containers": [{ "image": "x:1", "env": [
             { "name": "A", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } },

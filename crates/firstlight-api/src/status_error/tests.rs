@@ -4,7 +4,7 @@ use super::*;
 use crate::object::resources;
 
 #[test]
-fn not_found_names_the_qualified_resource() {
+fn val_29_not_found_names_the_qualified_resource() {
     let error = StatusError::not_found(resources::STATEFULSETS, "x");
     assert_eq!(error.message, "statefulsets.apps \"x\" not found");
     assert_eq!(

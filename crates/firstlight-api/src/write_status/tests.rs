@@ -39,7 +39,7 @@ fn status() -> Status {
 }
 
 #[test]
-fn the_shape_is_a_kubelets() {
+fn sta_16_and_ver_13_the_shape_is_a_kubelets() {
     let pod = json!({
         "spec": { "containers": [{ "name": "main", "resources": { "requests": { "cpu": "1" } },
             "volumeMounts": [{ "name": "v", "mountPath": "/v", "readOnly": true, "subPath": "x" }, { "name": "w", "mountPath": "/w" }] }] },

@@ -40,6 +40,7 @@ fn pods_section_1_26() {
     let rules: std::collections::BTreeSet<_> = cases
         .iter()
         .filter_map(|c| c["id"].as_str()?.split_whitespace().next())
+        .flat_map(|ids| ids.split(','))
         .filter(|id| id.starts_with("VAL-"))
         .collect();
     assert_eq!(rules.len(), 24, "VAL-1 to VAL-24");
@@ -243,7 +244,7 @@ fn set(spec: &Value) -> Value {
 }
 
 #[test]
-fn stateful_sets() {
+fn sts_13_stateful_sets() {
     let with = |spec: Value| created(resources::STATEFULSETS, set(&spec));
     assert_eq!(with(json!({})), Vec::<String>::new());
     assert_eq!(with(json!({ "selector": null })), ["spec.selector: Required value"]);

@@ -26,7 +26,7 @@ fn get_shows_tables_wide_yaml_json_and_selects_by_label() {
 }
 
 #[test]
-fn a_watch_shows_each_init_step_then_running() {
+fn prt_8_a_watch_shows_each_init_step_then_running() {
     let engine = Engine::start();
     let mut watch = engine
         .kubectl_command(&["get", "pods", "-w", "--no-headers"])
@@ -126,7 +126,7 @@ fn delete_waits_until_the_pod_is_gone() {
 }
 
 #[test]
-fn describe_shows_inits_before_containers_and_events() {
+fn prt_10_describe_shows_inits_before_containers_and_events() {
     let engine = Engine::start();
     engine.apply(&pod("web", &[("prepare", "true")], &[("main", "sleep 1000")]));
     engine.ready("web");
@@ -140,7 +140,7 @@ fn describe_shows_inits_before_containers_and_events() {
 }
 
 #[test]
-fn logs_follow_tail_and_show_the_instance_before() {
+fn kre_9_logs_follow_tail_and_show_the_instance_before() {
     let engine = Engine::start();
     let script =
         "echo one; echo two; echo three; if [ -e /work/again ]; then sleep 1000; fi; touch /work/again; exit 1";

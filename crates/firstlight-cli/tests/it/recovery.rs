@@ -3,7 +3,7 @@
 use crate::harness::{Engine, eventually, pod, text};
 
 #[test]
-fn containers_go_on_and_finished_inits_do_not_run_again() {
+fn t037_and_kre_1_and_2_containers_go_on_and_finished_inits_do_not_run_again() {
     let mut engine = Engine::start();
     let main = "echo main >> /work/order; while true; do date +%s%N >> /work/beat; sleep 0.05; done";
     engine.apply(&pod("web", &[("a", "echo a >> /work/order"), ("b", "echo b >> /work/order")], &[("main", main)]));

@@ -5,7 +5,7 @@ use firstlight_api::object::{Key, resources, text};
 use serde_json::json;
 
 #[tokio::test]
-async fn evt_9_events_tell_a_pods_way_up_in_kubernetes_words() {
+async fn evt_9_and_evt_1_events_tell_a_pods_way_up_in_kubernetes_words() {
     let mut scene = Scene::new();
     scene.create(pod("p", json!({ "initContainers": [container("a")] }))).await;
     scene.runtime.until("Start a/0").await;

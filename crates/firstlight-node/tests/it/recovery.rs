@@ -39,7 +39,7 @@ async fn kre_2_a_finished_init_is_not_run_again_and_a_running_main_is_not_touche
 }
 
 #[tokio::test]
-async fn kre_5_a_takeover_changes_nothing_that_watchers_see() {
+async fn kre_5_and_10_a_takeover_changes_nothing_that_watchers_see() {
     let mut scene = Scene::new();
     let p = scene.create(pod("p", json!({}))).await;
     scene.runtime.until("Start m/0").await;

@@ -1,4 +1,4 @@
-//! Tables: upstream's cases that are decided without a container, a row for each, named by its id.
+//! Tables: upstream's cases that are decided without a container, and rules that a row can show, named by their ids.
 //!
 //! A table is a file in `tests/tables/`. Lines that begin with `#` are for the reader; a row is `ID[,ID...] WHAT => OUTCOME`;
 //! other lines set what the rows below them are about. How a row's halves read is said by the test of its table.
@@ -17,7 +17,8 @@ impl<'a> Row<'a> {
     /// The row in this line, if it is one.
     pub(crate) fn of(line: &'a str) -> Option<Row<'a>> {
         let (ids, rest) = line.split_once(' ')?;
-        let is_id = |id: &str| id.len() == 4 && id.starts_with('T') && id[1..].bytes().all(|b| b.is_ascii_digit());
+        let is_id =
+            |id: &str| id.starts_with(|c: char| c.is_ascii_uppercase()) && id.ends_with(|c: char| c.is_ascii_digit());
         if !ids.split(',').all(is_id) {
             return None;
         }

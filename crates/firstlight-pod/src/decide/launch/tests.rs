@@ -153,7 +153,7 @@ fn env_10_resources_are_rounded_up_to_whole_divisors() {
 }
 
 #[test]
-fn env_12_sub_paths_are_expanded_strictly_and_parents_come_first() {
+fn env_12_and_vol_15_sub_paths_are_expanded_strictly_and_parents_come_first() {
     let mount = |path: &str, sub_path: &str, sub_path_expr| Mount {
         volume: "v".to_owned(),
         path: path.to_owned(),

@@ -7,6 +7,7 @@
 //! ```text
 //! -        never ran                       run      runs, and has started
 //! N        ended with code N               slow     runs, and its startup probe has not succeeded
+//! oom-N    the same, for want of memory    unready  runs, and its readiness probe has not succeeded
 //! back-N   ended with N twice, and waits   again    runs, the second time
 //! old-N    ended with N in a sandbox that is gone
 //! ```
@@ -64,11 +65,13 @@ fn container(status: &Status, name: &str) -> String {
     let count = if told.restart_count > 0 { format!("x{} ", told.restart_count) } else { String::new() };
     let state = match &told.state {
         State::Waiting { reason, message } => format!("Waiting {reason} {message}"),
-        State::Running { .. } => "Running".to_owned(),
+        State::Running { since } => format!("Running since {}", since.0),
         State::Terminated(end) => format!("Terminated {}", ended(end)),
     };
     let last = told.last.as_ref().map_or(String::new(), |last| format!(", was {}", ended(last).trim_end()));
-    format!("{name} {count}{}{last}", state.trim_end())
+    let ready = if told.ready { " ready" } else { "" };
+    let started = if told.started == Some(true) { " started" } else { "" };
+    format!("{name} {count}{}{last}{started}{ready}", state.trim_end())
 }
 
 fn policy(text: &str) -> RestartPolicy {
@@ -97,7 +100,8 @@ fn said(what: &str) -> Status {
             _ => ("m", spec.mains.len()),
         };
         let startup = (state == "slow").then(|| pods::probe(Millis::secs(1), 1000));
-        let container = Container { restart: own, startup, ..pods::container(&format!("{letter}{place}")) };
+        let readiness = (state == "unready").then(|| pods::probe(Millis::secs(1), 1));
+        let container = Container { restart: own, startup, readiness, ..pods::container(&format!("{letter}{place}")) };
         states.push((container.name.clone(), state));
         match kind {
             "init" => spec.inits.push(Init::Once(container)),
@@ -148,9 +152,10 @@ impl Life {
                     self.run(name, 0, Some(code));
                     self.run(name, 1, Some(code));
                 }
+                Some(("oom", _)) => self.run(name, 0, Some(state)),
                 Some(_) => {}
                 None => match *state {
-                    "run" | "slow" => self.run(name, 0, None),
+                    "run" | "slow" | "unready" => self.run(name, 0, None),
                     "again" => {
                         self.run(name, 0, Some("1"));
                         self.run(name, 1, None);
@@ -178,9 +183,9 @@ impl Life {
         self.happens(|at| Event::Created { instance: of(), id: id.clone(), image_id: String::new(), at });
         self.happens(|at| Event::Started { instance: of(), at });
         if let Some(code) = code {
-            let code = code.parse().unwrap();
+            let (oom, code) = (code.starts_with("oom-"), code.trim_start_matches("oom-").parse().unwrap());
             self.happens(|at| {
-                let exit = Exit { code, id: id.clone(), started_at: at, finished_at: at, ..Exit::default() };
+                let exit = Exit { code, oom, id: id.clone(), started_at: at, finished_at: at, ..Exit::default() };
                 Event::Exited { instance: of(), exit }
             });
         }

@@ -23,7 +23,7 @@ fn a_container_runs_to_its_end_and_its_log_is_complete_by_then() {
 }
 
 #[test]
-fn death_by_signal_is_128_and_its_number() {
+fn sta_7_death_by_signal_is_128_and_its_number() {
     with_world(async |world| {
         world.sandbox().await;
         world.start("c", script("sleep 1000")).await;
@@ -157,7 +157,7 @@ fn env_14_the_environment_is_the_images_the_containers_and_the_pods() {
 }
 
 #[test]
-fn containers_of_a_pod_share_volumes_names_and_addresses() {
+fn sbx_10_containers_of_a_pod_share_volumes_names_and_addresses() {
     with_world(async |world| {
         let address = world.sandbox().await;
         world.volumes(&["v"]).await;

@@ -38,7 +38,7 @@ fn words(events: &[Event]) -> Vec<String> {
 }
 
 #[test]
-fn containers_go_on_without_an_engine_and_the_next_one_learns_everything() {
+fn kre_1_containers_go_on_without_an_engine_and_the_next_one_learns_everything() {
     with_world(async |world| {
         let address = world.sandbox().await;
         world.run("init", script("exit 0")).await;

@@ -40,7 +40,7 @@ async fn who_creates_does_not_say_who_it_is_or_what_became_of_it() {
 }
 
 #[tokio::test]
-async fn a_pod_behind_gates_or_for_another_scheduler_waits_unbound() {
+async fn con_1_a_pod_behind_gates_or_for_another_scheduler_waits_unbound() {
     let cluster = Cluster::start().await;
     let mut gated = pod("gated");
     gated["spec"]["schedulingGates"] = json!([{"name": "example.com/wait"}]);
@@ -60,7 +60,7 @@ async fn a_pod_behind_gates_or_for_another_scheduler_waits_unbound() {
 }
 
 #[tokio::test]
-async fn a_name_is_generated_and_the_second_of_a_name_is_refused() {
+async fn val_27_a_name_is_generated_and_the_second_of_a_name_is_refused() {
     let cluster = Cluster::start().await;
     let mut asked = config_map("", json!({}));
     asked["metadata"] = json!({"generateName": "cm-"});
@@ -113,7 +113,7 @@ async fn a_namespace_must_be_there_and_stay() {
 }
 
 #[tokio::test]
-async fn a_named_service_account_must_be_there() {
+async fn sec_7_a_named_service_account_must_be_there() {
     let cluster = Cluster::start().await;
     let mut asked = pod("web");
     asked["spec"]["serviceAccountName"] = json!("robot");
@@ -180,7 +180,7 @@ async fn e8_a_body_that_does_not_come_is_given_up_on() {
 }
 
 #[tokio::test]
-async fn unknown_fields_are_passed_over_warned_of_or_refused_as_asked() {
+async fn val_26_unknown_fields_are_passed_over_warned_of_or_refused_as_asked() {
     let cluster = Cluster::start().await;
     let mut asked = pod("web");
     asked["spec"]["nonsense"] = json!(1);

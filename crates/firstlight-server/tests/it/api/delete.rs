@@ -25,7 +25,7 @@ async fn what_needs_no_grace_is_gone_at_once() {
 }
 
 #[tokio::test]
-async fn a_pod_gets_its_grace_which_a_second_deletion_only_shortens() {
+async fn trm_1_and_trm_2_a_pod_gets_its_grace_which_a_second_deletion_only_shortens() {
     let cluster = Cluster::start().await;
     let path = running(&cluster, "web").await;
     let marked = cluster.delete(&path).await.expect(200);
@@ -45,7 +45,7 @@ async fn a_pod_gets_its_grace_which_a_second_deletion_only_shortens() {
 }
 
 #[tokio::test]
-async fn a_pod_that_cannot_be_running_gets_no_grace() {
+async fn trm_1_a_pod_that_cannot_be_running_gets_no_grace() {
     let cluster = Cluster::start().await;
     let mut gated = pod("gated");
     gated["spec"]["schedulingGates"] = json!([{"name": "example.com/wait"}]);

@@ -4,7 +4,7 @@ use super::{CONFIGMAPS, Cluster, PODS, at, config_map, pod};
 use serde_json::json;
 
 #[tokio::test]
-async fn a_stale_revision_is_a_conflict_and_none_is_unconditional() {
+async fn val_28_a_stale_revision_is_a_conflict_and_none_is_unconditional() {
     let cluster = Cluster::start().await;
     let path = format!("{CONFIGMAPS}/a");
     let first = cluster.post(CONFIGMAPS, config_map("a", json!({"k": "1"}))).await.expect(201);
