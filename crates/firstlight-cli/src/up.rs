@@ -18,12 +18,15 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Client, ResourceExt};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 /// How many lines of a log are shown with a failure.
 const LOG_LINES: u32 = 10;
+
+/// How long nothing may change before it is said what holds the pods back, where their status does not say it.
+const QUIET: Duration = Duration::from_secs(3);
 
 /// How long an engine that was started in vain may take to end.
 const END_LIMIT: Duration = Duration::from_secs(10);
@@ -97,13 +100,22 @@ struct Run {
     goals: BTreeMap<(String, String), Value>,
     /// Pods seen that belong to the goals.
     pods: BTreeMap<String, Value>,
+    /// Pods and containers of which it was said what holds them.
+    told: BTreeSet<(String, String)>,
 }
 
 type Changes = Pin<Box<dyn futures::Stream<Item = Result<(String, Event<DynamicObject>), watcher::Error>> + Send>>;
 
 impl Run {
     fn new(client: Client, began: Instant) -> Run {
-        Run { client, began, board: Board::default(), goals: BTreeMap::new(), pods: BTreeMap::new() }
+        Run {
+            client,
+            began,
+            board: Board::default(),
+            goals: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            told: BTreeSet::new(),
+        }
     }
 
     fn expect(&mut self, object: Value) {
@@ -119,7 +131,11 @@ impl Run {
         // What is there already is seen as well, so that the summary names every pod.
         let mut unlisted = changes.len();
         while unlisted > 0 || !self.all_ready() {
-            let Some((kind, event)) = changes.try_next().await.map_err(|error| lost(&error))? else {
+            let Ok(change) = tokio::time::timeout(QUIET, changes.try_next()).await else {
+                self.say_what_holds(show).await;
+                continue;
+            };
+            let Some((kind, event)) = change.map_err(|error| lost(&error))? else {
                 return Err(Failure::new(Exit::Failed, "the API ended the watch"));
             };
             if matches!(event, Event::InitDone) {
@@ -133,6 +149,23 @@ impl Run {
             }
         }
         Ok(())
+    }
+
+    /// Says, once for each container, which warning about it is the latest: of a volume that cannot be had, of a probe
+    /// that fails.
+    async fn say_what_holds(&mut self, show: &mut Show) {
+        for pod in self.pods.values().filter(|pod| readiness::of(pod) != Readiness::Ready) {
+            let Some(stuck) = trouble::stuck(pod).filter(|stuck| !stuck.says_why) else { continue };
+            if self.told.contains(&(title(pod), stuck.container.clone())) {
+                continue;
+            }
+            if let Some(warning) = trouble::last_warning(&self.client, pod, &stuck).await {
+                let (pod, step) = (title(pod), Some(stuck.container.clone()));
+                self.told.insert((pod.clone(), stuck.container));
+                let at = self.began.elapsed();
+                show.line(&Line { pod, step, position: None, what: What::Waiting(warning), at });
+            }
+        }
     }
 
     /// One watch per namespace and kind: the goals' kinds and Pod.

@@ -105,10 +105,12 @@ fn a_timeout_says_what_the_probe_of_a_pod_that_is_not_ready_found() {
     object["spec"]["containers"][0]["readinessProbe"] =
         json!({"exec": {"command": ["sh", "-c", "echo not yet; false"]}, "periodSeconds": 1});
     let file = write(&engine, "shy.json", &object);
-    let up = engine.command("up").args(["--timeout", "3s", "--output", "json"]).arg(&file).output().unwrap();
+    let up = engine.command("up").args(["--timeout", "6s", "--output", "json"]).arg(&file).output().unwrap();
     let said = text(&up.stderr);
     assert_eq!(up.status.code(), Some(124), "{said}");
     assert!(said.contains("not ready; Readiness probe failed: not yet"), "{said}");
+    let while_waiting = r#""detail":"Readiness probe failed: not yet""#;
+    assert!(text(&up.stdout).contains(while_waiting), "{}", text(&up.stdout));
     let last: Value = serde_json::from_str(text(&up.stdout).lines().last().unwrap()).unwrap();
     assert_eq!(last["result"], "timeout");
 }
