@@ -71,6 +71,13 @@ enum Volumes {
     },
 }
 
+/// What is left of a container that is over, for the engine to remove.
+#[derive(Debug, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    WritableLayer,
+}
+
 /// What a job beside the task has come to.
 #[derive(Debug)]
 enum Done {
@@ -332,16 +339,22 @@ impl Pod {
     async fn happened(&mut self, event: Event) {
         note(&self.view, &event);
         let over = match &event {
-            Event::Exited { instance, .. } | Event::StartFailed { instance, .. } | Event::Discarded { instance } => {
-                Some(instance.clone())
+            Event::Exited { instance, .. } | Event::StartFailed { instance, failure: StartFailure::Run, .. } => {
+                Some((instance.clone(), Left::WritableLayer))
+            }
+            // It may be made anew under the same number at once: its shim has cleared it away before saying so.
+            Event::StartFailed { instance, .. } | Event::Discarded { instance } => {
+                Some((instance.clone(), Left::Nothing))
             }
             _ => None,
         };
         let gone = matches!(event, Event::SandboxGone { .. });
         self.tell(event).await;
-        if let Some(instance) = over {
+        if let Some((instance, left)) = over {
             self.images.remove(&instance);
-            self.sweep(&instance);
+            if left == Left::WritableLayer {
+                self.sweep(&instance);
+            }
         }
         if gone && let Some(live) = self.sandbox.take() {
             self.take_down(live.attempt, live.child);

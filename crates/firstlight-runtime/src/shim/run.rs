@@ -204,18 +204,32 @@ impl Run {
 
     /// Reads the gate; true once, when it becomes known that the program runs.
     pub(crate) fn begins(&mut self) -> bool {
+        if self.read_gate() {
+            self.gate = None;
+        }
+        let begins = self.gate.is_none() && !self.begun && self.process.is_some() && self.refusal.is_empty();
+        self.begun |= begins;
+        begins
+    }
+
+    /// The process has ended: what it had to say is at the gate, though its joiner may still hold that open.
+    pub(crate) fn close_gate(&mut self) {
+        self.read_gate();
+        self.gate = None;
+    }
+
+    /// Reads what is at the gate; true if nothing more can come.
+    fn read_gate(&mut self) -> bool {
         let mut chunk = [0; 512];
-        while let Some(gate) = &self.gate {
+        let Some(gate) = &self.gate else { return true };
+        loop {
             match rustix::io::read(gate, &mut chunk) {
                 Ok(n) if n > 0 => self.refusal.push_str(&String::from_utf8_lossy(&chunk[..n])),
                 Err(Errno::INTR) => {}
                 Err(Errno::WOULDBLOCK) => return false,
-                Ok(_) | Err(_) => self.gate = None,
+                Ok(_) | Err(_) => return true,
             }
         }
-        let begins = !self.begun && self.process.is_some() && self.refusal.is_empty();
-        self.begun |= begins;
-        begins
     }
 
     /// Why the program could not be executed; empty if it could.

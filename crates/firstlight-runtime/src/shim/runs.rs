@@ -77,6 +77,7 @@ impl Shim {
     }
 
     fn run_over(&mut self, id: u64, status: WaitStatus) {
+        self.runs.get_mut(&id).into_iter().for_each(Run::close_gate);
         self.run_progresses(id);
         self.finish_run(id, exit_code(status));
     }

@@ -147,6 +147,20 @@ fn a_container_on_a_terminal_can_be_attached_to() {
 }
 
 #[test]
+fn a_command_that_is_over_at_once_has_run_however_busy_the_machine_is() {
+    with_world(async |world| {
+        world.sandbox().await;
+        world.start("c", script("sleep 1000")).await;
+        for _ in 0..5 {
+            let execs = (0..40).map(|_| world.runtime().exec(&world.pod, "c", command("true")));
+            for session in futures::future::join_all(execs).await {
+                assert_eq!(session.unwrap().exit.await, Ok(0));
+            }
+        }
+    });
+}
+
+#[test]
 fn a_container_whose_attached_reader_does_not_read_goes_on() {
     with_world(async |world| {
         world.sandbox().await;
