@@ -1,5 +1,7 @@
 //! `$(NAME)` references, as Kubernetes expands them (ENV-2).
 
+use crate::spec::{EnvValue, EnvVar};
+
 /// Text with each `$(NAME)` replaced by what `value` gives for it; unknown names stay as written, and `$$` stands
 /// for one `$` that begins no reference.
 pub(crate) fn expand(text: &str, mut value: impl FnMut(&str) -> Option<String>) -> String {
@@ -27,6 +29,16 @@ pub(crate) fn expand(text: &str, mut value: impl FnMut(&str) -> Option<String>) 
     }
     out.push_str(rest);
     out
+}
+
+/// The command of a probe. It knows the texts of the container's own `env`, as they are written; a variable that comes
+/// from elsewhere is empty there (PRB-7).
+pub(crate) fn probe_command(command: &[String], env: &[EnvVar]) -> Vec<String> {
+    let value = |name: &str| match &env.iter().rfind(|var| var.name == name)?.value {
+        EnvValue::Text(text) => Some(text.clone()),
+        EnvValue::Key { .. } | EnvValue::Field(_) | EnvValue::Resource(_) => Some(String::new()),
+    };
+    command.iter().map(|word| expand(word, value)).collect()
 }
 
 #[cfg(test)]

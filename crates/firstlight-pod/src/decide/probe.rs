@@ -1,13 +1,14 @@
 //! Which probes are due, and what do their results say (section 1.16)? Results belong to one instance: the next one
 //! begins anew, so no result of another can ever hold it (B7).
 
+use super::expand;
 use super::life::Life;
 use super::step;
 use super::turn::{Role, Turn};
 use crate::action::Do;
 use crate::event::{Instance, ProbeKind};
 use crate::seen::Live;
-use crate::spec::{Container, Probe};
+use crate::spec::{Container, Handler, Probe};
 
 /// The startup probe's result: `None` while it is not known, true where there is no such probe.
 pub(crate) fn startup(container: &Container, live: &Live) -> Option<bool> {
@@ -79,7 +80,10 @@ fn try_if_due(turn: &mut Turn<'_>, container: &Container, live: &Live, kind: Pro
     let what = Do::Probe {
         instance: Instance { container: container.name.clone(), attempt: live.attempt },
         probe: kind,
-        handler: probe.handler.clone(),
+        handler: match &probe.handler {
+            Handler::Exec(command) => Handler::Exec(expand::probe_command(command, &container.env)),
+            other => other.clone(),
+        },
         timeout: probe.timeout,
     };
     turn.act(what, "its next try is due");

@@ -6,6 +6,7 @@ use crate::world::{Turned, World};
 use firstlight_pod::action::{Do, Signal};
 use firstlight_pod::event::ProbeKind;
 use firstlight_pod::spec::{Container, Init, Probe, RestartPolicy};
+use firstlight_pod::status::Phase;
 use firstlight_pod::{Millis, Now, Spec};
 
 /// When each container was first sent this signal, in milliseconds after `since`.
@@ -115,4 +116,30 @@ fn t591_and_trm_10_nobody_waits_longer_than_the_grace() {
     assert_eq!(stops, named(&[("m", 0), ("a", 2000), ("b", 2000), ("c", 2000)]));
     let kills = signalled(&turned, &Signal::Kill, Now(1000));
     assert_eq!(kills, named(&[("m", 2000), ("a", 4000), ("b", 4000), ("c", 4000)]));
+}
+
+#[test]
+fn reg_5_under_never_the_code_of_what_a_probe_ended_is_judged_as_any_other() {
+    for (code, phase) in [(0, Phase::Succeeded), (143, Phase::Failed)] {
+        let main = Container { liveness: Some(pods::probe(Millis::secs(1), 1)), ..pods::container("m") };
+        let mut world = World::new(pods::pod(RestartPolicy::Never, Vec::new(), vec![main]));
+        world.manners.stops.insert("m".to_owned(), Some((code, 10)));
+        world.begin();
+        world.pass(Now(100));
+        world.manners.failing.insert(("m".to_owned(), ProbeKind::Liveness));
+        world.pass(Now(10_000));
+        assert_eq!((world.api.phase, world.api.mains[0].restart_count), (phase, 0));
+    }
+}
+
+#[test]
+fn ini_15_an_init_may_take_as_long_as_it_likes() {
+    let spec = pods::pod(RestartPolicy::Never, vec![Init::Once(pods::container("a"))], vec![pods::container("m")]);
+    let mut world = World::new(spec);
+    world.begin();
+    world.pass(Now(1000));
+    let turned = world.pass(Now(366 * 24 * 3600 * 1000));
+    assert!(turned.iter().all(|turned| turned.plan.actions.is_empty()));
+    assert!(world.processes.contains_key("a"));
+    assert_eq!(world.api.phase, Phase::Pending);
 }

@@ -3,7 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic in a test is its failure")]
 
+mod crashes;
 mod endings;
+mod handlers;
 mod laws;
 mod lives;
 mod pods;

@@ -3,8 +3,8 @@
 use crate::pods;
 use crate::world::World;
 use firstlight_pod::event::{Exit, Instance};
-use firstlight_pod::spec::RestartPolicy;
-use firstlight_pod::status::{ContainerStatus, Phase, State};
+use firstlight_pod::spec::{Init, RestartPolicy};
+use firstlight_pod::status::{ContainerStatus, Phase, State, Terminated};
 use firstlight_pod::{Event, Millis, Now, Seen, Spec, Status, decide};
 
 fn pod() -> Spec {
@@ -72,4 +72,34 @@ fn t528_and_pha_11_reason_and_message_go_with_the_phase() {
     world.pass(Now(100));
     let Status { phase, reason, message, .. } = &world.api;
     assert_eq!((*phase, reason.as_str(), message.as_str()), (Phase::Running, "", ""));
+}
+
+#[test]
+fn syn_3_a_final_status_starts_nothing() {
+    for phase in [Phase::Succeeded, Phase::Failed] {
+        let mut world = World::new(pod());
+        world.api = Status { phase, ..Status::default() };
+        let mut turned = world.begin();
+        turned.extend(world.pass(Now(100_000)));
+        assert!(turned.iter().all(|turned| turned.plan.actions.is_empty()), "{phase:?}");
+    }
+}
+
+#[test]
+fn sta_5_and_msg_4_an_end_is_told_whole_of_inits_too() {
+    let init = Init::Once(pods::container("a"));
+    let mut world = World::new(pods::pod(RestartPolicy::Never, vec![init], vec![pods::container("m")]));
+    world.begin();
+    world.pass(Now(100));
+    let started_at = world.processes["a"].1;
+    world.exit("a", Exit { code: 3, message: "no genesis".to_owned(), ..Exit::default() });
+    let ended = Terminated {
+        code: 3,
+        reason: "Error".to_owned(),
+        message: "no genesis".to_owned(),
+        started_at,
+        finished_at: Now(100),
+        container_id: "firstlight://a-0".to_owned(),
+    };
+    assert_eq!(world.api.inits[0].state, State::Terminated(ended));
 }

@@ -1,0 +1,86 @@
+//! What exactly is asked of a container by its probes and hooks, of which containers, and whose result is it?
+
+use crate::pods;
+use crate::world::World;
+use firstlight_pod::action::Do;
+use firstlight_pod::event::{Instance, ProbeKind};
+use firstlight_pod::spec::{Container, EnvValue, EnvVar, FieldRef, Handler, Init, Probe, RestartPolicy};
+use firstlight_pod::status::Phase;
+use firstlight_pod::{Event, Millis, Now, Seen, Spec, decide};
+
+fn var(name: &str, value: EnvValue) -> EnvVar {
+    EnvVar { name: name.to_owned(), value }
+}
+
+fn command() -> Handler {
+    Handler::Exec(["echo", "$(TEXT) $(FIELD) $(NONE) $$(TEXT)"].map(str::to_owned).to_vec())
+}
+
+/// What a pod asks of the handlers of its one main.
+fn asked(main: Container) -> Vec<Do> {
+    let env = vec![
+        var("TEXT", EnvValue::Text("old".to_owned())),
+        var("TEXT", EnvValue::Text("$(NONE) as written".to_owned())),
+        var("FIELD", EnvValue::Field(FieldRef::Name)),
+    ];
+    let mut world = World::new(pods::pod(RestartPolicy::Always, Vec::new(), vec![Container { env, ..main }]));
+    let mut turned = world.begin();
+    turned.extend(world.pass(Now(100)));
+    let actions = turned.into_iter().flat_map(|turned| turned.plan.actions).map(|action| action.what);
+    actions.filter(|what| matches!(what, Do::Hook { .. } | Do::Probe { .. })).collect()
+}
+
+#[test]
+fn hok_5_a_hooks_command_is_taken_literally() {
+    let main = Container { post_start: Some(command()), ..pods::container("m") };
+    assert!(matches!(&asked(main)[..], [Do::Hook { handler, .. }] if *handler == command()));
+}
+
+#[test]
+fn prb_7_a_probes_command_knows_the_texts_of_env_and_nothing_from_elsewhere() {
+    let probe = Probe { handler: command(), timeout: Millis(700), ..pods::probe(Millis::secs(10), 1) };
+    let main = Container { liveness: Some(probe), ..pods::container("m") };
+    let [Do::Probe { handler: Handler::Exec(words), timeout, .. }] = &asked(main)[..] else { panic!("one probe") };
+    assert_eq!(words[..], ["echo", "$(NONE) as written  $(NONE) $(TEXT)"]);
+    assert_eq!(*timeout, Millis(700));
+}
+
+#[test]
+fn prb_6_a_regular_init_is_not_probed() {
+    let probe = || Some(pods::probe(Millis::secs(1), 1));
+    let init = Container { startup: probe(), liveness: probe(), readiness: probe(), ..pods::container("a") };
+    let spec = pods::pod(RestartPolicy::Always, vec![Init::Once(init)], vec![pods::container("m")]);
+    let mut world = World::new(spec);
+    let mut turned = world.begin();
+    turned.extend(world.pass(Now(10_000)));
+    assert!(world.processes.contains_key("a"));
+    let mut actions = turned.iter().flat_map(|turned| &turned.plan.actions);
+    assert!(!actions.any(|action| matches!(action.what, Do::Probe { .. })));
+}
+
+#[test]
+fn b7_a_result_that_comes_late_is_not_the_next_instances() {
+    let main = Container { startup: Some(pods::probe(Millis::secs(1), 1)), ..pods::container("m") };
+    let spec: Spec = pods::pod(RestartPolicy::Always, Vec::new(), vec![main]);
+    let of = |attempt| Instance { container: "m".to_owned(), attempt };
+    let mut seen = Seen::default();
+    let exit = firstlight_pod::event::Exit { code: 1, finished_at: Now(4), ..Default::default() };
+    for event in [
+        Event::SandboxReady { attempt: 0, pod_ip: String::new(), host_ip: String::new(), at: Now(1) },
+        Event::Created { instance: of(0), id: "0".to_owned(), image_id: String::new(), at: Now(2) },
+        Event::Started { instance: of(0), at: Now(3) },
+        Event::Exited { instance: of(0), exit },
+        Event::Created { instance: of(1), id: "1".to_owned(), image_id: String::new(), at: Now(5) },
+        Event::Started { instance: of(1), at: Now(6) },
+        Event::Probed { instance: of(0), probe: ProbeKind::Startup, outcome: Ok(()), at: Now(7) },
+    ] {
+        seen.fold(&event);
+    }
+    assert_eq!(decide(&spec, &seen, Now(8)).status.mains[0].started, Some(false));
+    seen.fold(&Event::Probed { instance: of(0), probe: ProbeKind::Startup, outcome: Err(String::new()), at: Now(9) });
+    let plan = decide(&spec, &seen, Now(10));
+    assert!(!plan.actions.iter().any(|action| matches!(action.what, Do::Signal { .. })));
+    seen.fold(&Event::Probed { instance: of(1), probe: ProbeKind::Startup, outcome: Ok(()), at: Now(11) });
+    let status = decide(&spec, &seen, Now(12)).status;
+    assert_eq!((status.phase, status.mains[0].started), (Phase::Running, Some(true)));
+}
