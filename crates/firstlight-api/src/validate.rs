@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `validate/text.rs` | the forms of names, labels, keys and paths |
 //! | `validate/meta.rs` | `metadata` |
-//! | `validate/pod.rs`, `validate/pod_update.rs` | a pod's spec, and what of it may change |
+//! | `validate/pod.rs`, `validate/pod_update.rs`, `validate/pod_status.rs` | a pod's spec, and what of it and its status may change |
 //! | `validate/container.rs`, `env.rs`, `handler.rs`, `resources.rs`, `security.rs` | a container |
 //! | `validate/volume.rs` | volumes |
 //! | `validate/config.rs` | ConfigMap and Secret |
@@ -22,6 +22,7 @@ mod handler;
 mod kinds;
 mod meta;
 mod pod;
+mod pod_status;
 mod pod_update;
 mod resources;
 mod security;
@@ -70,6 +71,16 @@ pub fn update(kind: &Kind, old: &Value, new: &Value) -> Vec<FieldError> {
         _ => {}
     }
     honoured::check(kind, new, &mut refused);
+    refused.into_vec()
+}
+
+/// Everything that keeps the status of `new` from replacing that of `old` through the status subresource.
+#[must_use]
+pub fn status_update(kind: &Kind, old: &Value, new: &Value) -> Vec<FieldError> {
+    let mut refused = Refusals::default();
+    if kind.resource == served::PODS {
+        pod_status::check(old, new, &mut refused);
+    }
     refused.into_vec()
 }
 

@@ -122,6 +122,9 @@ fn next(ask: &Ask<'_>, part: Part, applied: bool, old: &Object, sent: Value) -> 
 /// What keeps the next state from being stored.
 fn problems(ask: &Ask<'_>, part: Part, old: &Value, next: &Value) -> Vec<FieldError> {
     let mut problems: Vec<FieldError> = late_finalizers(old, next).into_iter().collect();
+    if part == Part::Status {
+        problems.extend(validate::status_update(stored_kind(ask), old, next));
+    }
     // What did not change was valid before: most status writes touch nothing that has rules.
     if part == Part::Status && at(next, &["metadata"]) == at(old, &["metadata"]) {
         return problems;

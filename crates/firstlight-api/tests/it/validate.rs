@@ -77,6 +77,54 @@ fn a_pod_that_is_not_refused_can_be_settled() {
 }
 
 #[test]
+fn val_25_and_sta_18_an_end_stays_an_end_unless_the_container_runs_again() {
+    let pod = |spec: &Value, list: &str, state: Value| {
+        let mut pod = pod(spec);
+        pod["status"][list] = json!([{ "name": "other" }, { "name": "x", "state": state }]);
+        pod
+    };
+    let refused = |spec: Value, list: &str, code: i64| {
+        let old = pod(&spec, list, json!({ "terminated": { "exitCode": code } }));
+        let again = validate::status_update(kind(resources::PODS), &old, &old);
+        assert!(again.is_empty(), "what stays ended is no change");
+        let new = pod(&spec, list, json!({ "running": {} }));
+        let said: Vec<_> = validate::status_update(kind(resources::PODS), &old, &new);
+        said.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let (mains, inits) = ("containerStatuses", "initContainerStatuses");
+    let main = |policy: &str, own: Value| json!({ "restartPolicy": policy, "containers": [merged(json!({ "name": "x" }), &own)] });
+    let init = |policy: &str, own: Value| json!({ "restartPolicy": policy, "initContainers": [merged(json!({ "name": "x" }), &own)] });
+    let rule = |action: &str, operator: &str| {
+        json!({ "restartPolicy": "Never",
+        "restartPolicyRules": [{ "action": action, "exitCodes": { "operator": operator, "values": [42] } }] })
+    };
+    for (spec, list, code, forbidden) in [
+        (main("Always", json!({})), mains, 0, false),
+        (main("OnFailure", json!({})), mains, 1, false),
+        (main("OnFailure", json!({})), mains, 0, true),
+        (main("Never", json!({})), mains, 1, true),
+        (main("Never", json!({ "restartPolicy": "Always" })), mains, 0, false),
+        (main("Always", json!({ "restartPolicy": "Never" })), mains, 1, true),
+        (main("Never", rule("Restart", "In")), mains, 42, false),
+        (main("Never", rule("Restart", "In")), mains, 1, true),
+        (main("Never", rule("Restart", "NotIn")), mains, 0, false),
+        (main("Never", rule("RestartAllContainers", "In")), mains, 1, false),
+        (init("Never", json!({})), inits, 1, true),
+        (init("Never", json!({ "restartPolicy": "Always" })), inits, 0, false),
+        (main("Always", json!({})), "ephemeralContainerStatuses", 0, true),
+    ] {
+        let said = refused(spec.clone(), list, code);
+        let words = format!("status.{list}[1].state: Forbidden: may not be transitioned to non-terminated state");
+        assert_eq!(said, if forbidden { vec![words] } else { Vec::new() }, "{spec} {list} {code}");
+    }
+}
+
+fn merged(mut to: Value, from: &Value) -> Value {
+    json_patch::merge(&mut to, from);
+    to
+}
+
+#[test]
 fn metadata() {
     let with = |metadata: Value| created(resources::CONFIGMAPS, json!({ "metadata": metadata }));
     assert_eq!(with(json!({ "name": "a.b" })), Vec::<String>::new());

@@ -24,6 +24,21 @@ async fn status_changes_nothing_but_status() {
 }
 
 #[tokio::test]
+async fn val_25_a_container_that_ended_for_good_is_not_said_to_run() {
+    let cluster = Cluster::start().await;
+    let mut never = pod("web");
+    never["spec"]["restartPolicy"] = json!("Never");
+    cluster.post(PODS, never.clone()).await.expect(201);
+    let path = format!("{PODS}/web/status");
+    let name = at(&never, "/spec/containers/0/name");
+    let says = |state: serde_json::Value| json!({"status": {"containerStatuses": [{"name": name, "state": state}]}});
+    cluster.patch(&path, "merge-patch", says(json!({"terminated": {"exitCode": 1}}))).await.expect(200);
+    let refused = cluster.patch(&path, "merge-patch", says(json!({"running": {}}))).await.failure();
+    let words = "status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state";
+    assert_eq!((refused.0, refused.2.contains(words)), (422, true), "{}", refused.2);
+}
+
+#[tokio::test]
 async fn a_set_is_scaled_through_its_scale() {
     let cluster = Cluster::start().await;
     let sets = "/apis/apps/v1/namespaces/default/statefulsets";
