@@ -1,6 +1,6 @@
 //! What to do, and why.
 
-use crate::event::{Hook, Instance, ProbeKind};
+use crate::event::{Hook, Instance, ProbeKind, StopReason};
 use crate::spec::{Handler, HostPathType, Identity, Mount, PullPolicy, Resources, Security};
 use crate::time::Millis;
 use std::collections::BTreeMap;
@@ -88,6 +88,14 @@ pub enum Do {
         handler: Handler,
         /// The longest one try may take.
         timeout: Millis,
+    },
+    /// Write down that this container is to end although its pod lives on, before anything is done to end it: whatever
+    /// ends it from here on, the next engine knows why. Answered by `Retired`, or by `Exited` if it ended before.
+    Retire {
+        /// Which.
+        instance: Instance,
+        /// Why.
+        reason: StopReason,
     },
     /// Send a signal to the container's process. The end is reported by `Exited`.
     Signal {

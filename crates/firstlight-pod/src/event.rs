@@ -178,6 +178,15 @@ pub enum Event {
         /// Which.
         instance: Instance,
     },
+    /// That the container is to end although its pod lives on is durably recorded, as asked by [`Do::Retire`].
+    Retired {
+        /// Which.
+        instance: Instance,
+        /// Why.
+        reason: StopReason,
+        /// When.
+        at: Now,
+    },
     /// A hook ended.
     HookDone {
         /// Whose.
@@ -221,6 +230,7 @@ impl Event {
             | Event::Created { at, .. }
             | Event::StartFailed { at, .. }
             | Event::Started { at, .. }
+            | Event::Retired { at, .. }
             | Event::HookDone { at, .. }
             | Event::Probed { at, .. } => *at = now.min(*at),
             Event::Exited { exit, .. } => {
@@ -294,4 +304,17 @@ pub enum ProbeKind {
     Liveness,
     /// `readinessProbe`
     Readiness,
+}
+
+/// Why a single running container must end although its pod lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StopReason {
+    /// Its post-start hook failed (HOK-2).
+    PostStart,
+    /// Its image is another one now (REG-3, SID-6).
+    Changed,
+    /// Its startup probe failed (SID-3, REG-4).
+    Startup,
+    /// Its liveness probe failed (REG-4, SID-7).
+    Liveness,
 }

@@ -4,9 +4,8 @@
 //! order they know.
 
 use crate::action::{Do, Signal};
-use crate::decide::restart::stop_reason;
 use crate::decide::turn::Role;
-use crate::event::{Event, Hook, ImageFailure, Instance, ProbeKind, StartFailure};
+use crate::event::{Event, Hook, ImageFailure, Instance, ProbeKind, StartFailure, StopReason};
 use crate::plan::Wait;
 use crate::seen::{Coming, HookRun, Live, Next, Sandbox, Seen, Stage};
 use crate::spec::{Container, Init, SourceRef, Spec};
@@ -51,6 +50,7 @@ pub fn of_event(spec: &Spec, seen: &Seen, event: &Event) -> Vec<Report> {
             vec![warning(instance, "Failed", message)]
         }
         Event::Started { instance, .. } => vec![normal(instance, "Started", "Container started".to_owned())],
+        Event::Retired { instance, reason, .. } => retired(spec, seen, instance, *reason).into_iter().collect(),
         Event::HookDone { instance, hook, outcome: Err(message), .. } => vec![hook_failed(instance, *hook, message)],
         Event::Probed { instance, probe, outcome: Err(message), .. } => {
             let kind = match probe {
@@ -123,18 +123,19 @@ fn of_asked(spec: &Spec, seen: &Seen, what: &Do) -> Vec<Report> {
             }
             Some(_) | None => Vec::new(),
         },
-        Do::Hook { instance, hook: Hook::PreStop, .. } => killing(spec, seen, instance).into_iter().collect(),
+        Do::Hook { instance, hook: Hook::PreStop, .. } => killing(seen, instance).into_iter().collect(),
         Do::Signal { instance, signal } => {
             let abandoned = live(seen, instance).is_some_and(|live| matches!(live.pre_stop, HookRun::Asked(_)));
             let hook = (abandoned && *signal == Signal::Stop)
                 .then(|| hook_failed(instance, Hook::PreStop, "it was not over when the grace period was"));
-            killing(spec, seen, instance).into_iter().chain(hook).collect()
+            killing(seen, instance).into_iter().chain(hook).collect()
         }
         Do::PrepareVolumes { .. }
         | Do::Create { .. }
         | Do::Discard { .. }
         | Do::Hook { hook: Hook::PostStart, .. }
         | Do::Probe { .. }
+        | Do::Retire { .. }
         | Do::RemoveSandbox { .. }
         | Do::Forget => Vec::new(),
     }
@@ -202,16 +203,17 @@ fn of_image_failure(
     began.into_iter().chain(failed).collect()
 }
 
-/// The first step of a container's end is told once, with its reason (EVT-3).
-fn killing(spec: &Spec, seen: &Seen, instance: &Instance) -> Option<Report> {
-    let live = live(seen, instance).filter(|live| live.stop_asked.is_none())?;
+/// A container's end is told once, with its reason (EVT-3): here if it is to end although its pod lives on.
+fn retired(spec: &Spec, seen: &Seen, instance: &Instance, reason: StopReason) -> Option<Report> {
+    live(seen, instance).filter(|live| live.stop_asked.is_none() && live.retired.is_none())?;
     let (container, role) = find(spec, &instance.container)?;
-    let own = stop_reason(container, role, live).filter(|_| seen.deletion.is_none());
-    let message = match own {
-        Some(reason) => reason.message(spec, container, role),
-        None => format!("Stopping container {}", instance.container),
-    };
-    Some(normal(instance, "Killing", message))
+    Some(normal(instance, "Killing", reason.message(spec, container, role)))
+}
+
+/// Here if its pod ends, with the first step of that.
+fn killing(seen: &Seen, instance: &Instance) -> Option<Report> {
+    live(seen, instance).filter(|live| live.stop_asked.is_none() && live.retired.is_none())?;
+    Some(normal(instance, "Killing", format!("Stopping container {}", instance.container)))
 }
 
 fn missing_secrets(spec: &Spec, seen: &Seen) -> Vec<Report> {

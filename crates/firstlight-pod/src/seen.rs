@@ -106,6 +106,9 @@ impl Seen {
                 self.of(&instance.container).exited(instance.attempt, sandbox, exit);
             }
             Event::Discarded { instance } => self.of(&instance.container).discarded(instance.attempt),
+            Event::Retired { instance, reason, at } => {
+                self.of(&instance.container).retired(instance.attempt, *reason, *at);
+            }
             Event::HookDone { instance, hook, outcome, .. } => {
                 self.of(&instance.container).hook_done(instance.attempt, *hook, outcome);
             }
@@ -148,6 +151,7 @@ impl Seen {
             Do::Probe { instance, probe, .. } => {
                 self.of(&instance.container).probe_asked(instance.attempt, *probe, at);
             }
+            Do::Retire { instance, .. } => self.of(&instance.container).retire_asked(instance.attempt, at),
             Do::Signal { instance, signal } => {
                 self.of(&instance.container).signal_asked(instance.attempt, signal, at);
             }

@@ -2,7 +2,7 @@
 //! a volume holds may be secret.
 
 use crate::action::{Do, Signal};
-use crate::event::{Event, Hook, ImageFailure, Instance, ProbeKind, StartFailure};
+use crate::event::{Event, Hook, ImageFailure, Instance, ProbeKind, StartFailure, StopReason};
 use crate::spec::SourceRef;
 use std::fmt::{Display, Formatter, Result};
 
@@ -27,6 +27,17 @@ impl Display for ProbeKind {
             ProbeKind::Startup => "startup",
             ProbeKind::Liveness => "liveness",
             ProbeKind::Readiness => "readiness",
+        })
+    }
+}
+
+impl Display for StopReason {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self {
+            StopReason::PostStart => "its postStart hook failed",
+            StopReason::Changed => "its image changed",
+            StopReason::Startup => "its startup probe failed",
+            StopReason::Liveness => "its liveness probe failed",
         })
     }
 }
@@ -56,6 +67,7 @@ impl Display for Do {
             Do::Start { instance } => write!(f, "Start {instance}"),
             Do::Hook { instance, hook, .. } => write!(f, "Hook {instance} {hook}"),
             Do::Probe { instance, probe, .. } => write!(f, "Probe {instance} {probe}"),
+            Do::Retire { instance, reason } => write!(f, "Retire {instance}: {reason}"),
             Do::Signal { instance, signal } => match signal {
                 Signal::Stop => write!(f, "Signal {instance} Stop"),
                 Signal::Kill => write!(f, "Signal {instance} Kill"),
@@ -109,6 +121,7 @@ impl Display for Event {
                 write!(f, "{instance} exited with code {}{oom}", exit.code)
             }
             Event::Discarded { instance } => write!(f, "{instance} discarded"),
+            Event::Retired { instance, reason, .. } => write!(f, "{instance} is to end: {reason}"),
             Event::HookDone { instance, hook, outcome, .. } => match outcome {
                 Ok(()) => write!(f, "{hook} hook of {instance} done"),
                 Err(cause) => write!(f, "{hook} hook of {instance} failed: {cause}"),

@@ -121,7 +121,7 @@ async fn connect(machine: &Machine, pod: &PodId, attempt: u32) -> io::Result<(cr
     }
     let run = machine.layout.sandbox_run(&pod.uid, attempt);
     let mut link = Link::knock(&run, Purpose::Control, Vec::new()).await?;
-    let records = tokio::time::timeout(PATIENCE, replayed(&mut link)).await??;
+    let (version, records) = tokio::time::timeout(PATIENCE, replayed(&mut link)).await??;
     let mut events = Vec::new();
     for record in &records {
         if let Record::Ready { pod_ip, .. } = record
@@ -135,16 +135,17 @@ async fn connect(machine: &Machine, pod: &PodId, attempt: u32) -> io::Result<(cr
         return Err(io::Error::other("it is ending"));
     }
     let hostname = fs::read_to_string(dir.join("etc/hostname"))?.trim_end().to_owned();
-    let live = crate::runtime::Live { attempt, link, child: None, hostname, told: records.len(), skip: 0 };
+    let live = crate::runtime::Live { attempt, version, link, child: None, hostname, told: records.len(), skip: 0 };
     Ok((live, events))
 }
 
-async fn replayed(link: &mut Link) -> io::Result<Vec<Record>> {
+/// The shim's version and its journal.
+async fn replayed(link: &mut Link) -> io::Result<(u32, Vec<Record>)> {
     let mut records = Vec::new();
     loop {
         match link.next().await? {
             Some(Told::Record(record)) => records.push(record),
-            Some(Told::Live { version }) if version >= OLDEST => return Ok(records),
+            Some(Told::Live { version }) if version >= OLDEST => return Ok((version, records)),
             Some(Told::Live { version }) => {
                 return Err(io::Error::other(format!("it speaks protocol {version}, this engine {OLDEST} and newer")));
             }
@@ -206,6 +207,7 @@ fn unseen_ends(records: &[Record]) -> Vec<Event> {
             Record::Begun { .. }
             | Record::Ready { .. }
             | Record::Created { .. }
+            | Record::Retired { .. }
             | Record::HookDone { .. }
             | Record::Gone { .. } => {}
         }

@@ -15,14 +15,17 @@ pub(crate) use order::{ImageUser, Limits, Order, OrderMount, Root};
 pub(crate) use record::{Record, StartFailureDef};
 
 use firstlight_pod::PodId;
-use firstlight_pod::event::{Hook, Instance, ProbeKind};
+use firstlight_pod::event::{Hook, Instance, ProbeKind, StopReason};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 /// The version of this protocol. A change that an older peer would misread raises it; fields may be added freely.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
+
+/// The first version of a shim that knows [`Request::Retire`].
+pub(crate) const RETIRES: u32 = 2;
 
 /// Oldest version of a shim that this engine still talks to.
 pub(crate) const OLDEST: u32 = 1;
@@ -89,6 +92,15 @@ pub(crate) enum Request {
         /// Which.
         #[serde(with = "record::InstanceDef")]
         instance: Instance,
+    },
+    /// Write down that a container is to end although its pod lives on. Since version 2.
+    Retire {
+        /// Which.
+        #[serde(with = "record::InstanceDef")]
+        instance: Instance,
+        /// Why.
+        #[serde(with = "record::StopReasonDef")]
+        reason: StopReason,
     },
     /// Send a signal to a container.
     Signal {

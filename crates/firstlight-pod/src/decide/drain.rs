@@ -2,7 +2,6 @@
 //! them all, and the pod itself only if it was deleted (section 1.14).
 
 use super::life::Ending;
-use super::restart;
 use super::stop::{self, Grace};
 use super::turn::{Role, Turn};
 use crate::action::Do;
@@ -19,11 +18,8 @@ pub(crate) fn drain(turn: &mut Turn<'_>, ending: &Ending) {
         if let Some(live) = history.live() {
             let its_turn = role != Role::Sidecar || !later_runs(turn, index);
             // An end of its own that began before the pod's may be nearer.
-            let began = live.stop_asked.filter(|began| *began < grace.since);
-            let grace = match restart::stop_reason(container, role, live).zip(began) {
-                Some((reason, since)) => nearer(grace, Grace { since, length: reason.grace(turn.spec, container) }),
-                None => grace,
-            };
+            let own = stop::own_grace(turn.spec, container, live).filter(|own| own.since < grace.since);
+            let grace = own.map_or(grace, |own| nearer(grace, own));
             stop::advance(turn, container, live, grace, its_turn, &why);
         } else if history.may_run() {
             turn.wait(Some(container), "ContainerStarting", "its start to be over, to stop it", grace.since);

@@ -51,7 +51,8 @@ pub(crate) fn due(turn: &mut Turn<'_>, life: &Life) {
 fn of_container(turn: &mut Turn<'_>, life: &Life, container: &Container, live: &Live) {
     let startup = startup(container, live);
     // Once a container is to end, only its readiness still matters (TRM-12, PRB-4).
-    let judged = *life == Life::Living && live.stop_asked.is_none();
+    let judged =
+        *life == Life::Living && live.stop_asked.is_none() && live.retire_asked.is_none() && live.retired.is_none();
     let kinds = [
         (ProbeKind::Startup, &container.startup, judged && startup.is_none()),
         (ProbeKind::Liveness, &container.liveness, judged && startup == Some(true)),

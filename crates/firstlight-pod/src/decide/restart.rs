@@ -2,6 +2,7 @@
 
 use super::probe;
 use super::turn::{Role, Turn};
+use crate::event::StopReason;
 use crate::seen::{HookRun, Live, Past};
 use crate::spec::{Container, RestartPolicy, Spec};
 use crate::status::Terminated;
@@ -15,12 +16,11 @@ pub(crate) fn init_failed(ended: &Terminated) -> bool {
 /// Whether a container whose newest instance ended so runs again in this sandbox (section 1.6).
 pub(crate) fn again(spec: &Spec, container: &Container, role: Role, past: &Past) -> bool {
     let policy = container.restart.unwrap_or(spec.restart);
-    let stopped = past.live.as_ref().filter(|live| live.stop_asked.is_some());
-    let stop = stopped.and_then(|live| stop_reason(container, role, live));
     match role {
         Role::Sidecar => true,
         Role::Once => init_failed(&past.terminated) && policy != RestartPolicy::Never,
-        Role::Main => match stop {
+        Role::Main if past.told_to_come_again => true,
+        Role::Main => match past.retired {
             Some(StopReason::Changed) => true,
             Some(StopReason::Startup | StopReason::Liveness) => policy != RestartPolicy::Never,
             Some(StopReason::PostStart) | None => match policy {
@@ -32,21 +32,11 @@ pub(crate) fn again(spec: &Spec, container: &Container, role: Role, past: &Past)
     }
 }
 
-/// Why a single running container must end although the pod lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StopReason {
-    /// HOK-2.
-    PostStart,
-    /// REG-3, SID-6: its image is another one now.
-    Changed,
-    /// SID-3.
-    Startup,
-    /// REG-4, SID-7.
-    Liveness,
-}
-
 /// Why this running container must end although the pod lives, if it must.
 pub(crate) fn stop_reason(container: &Container, role: Role, live: &Live) -> Option<StopReason> {
+    if let Some((reason, _)) = live.retired {
+        return Some(reason);
+    }
     if role == Role::Once {
         return None;
     }

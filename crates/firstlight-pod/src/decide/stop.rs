@@ -1,10 +1,9 @@
 //! How is a running container brought to its end? The pre-stop hook, the stop signal, and at the end of the grace
 //! the kill signal; never more than one of each (TRM-4, TRM-7). Asked for single containers and for a whole pod.
 
-use super::restart::StopReason;
 use super::turn::{Role, Turn};
 use crate::action::{Do, Signal};
-use crate::event::{Hook, Instance};
+use crate::event::{Hook, Instance, StopReason};
 use crate::seen::{HookRun, Live};
 use crate::spec::{Container, Spec};
 use crate::time::{Millis, Now};
@@ -25,16 +24,26 @@ impl Grace {
     }
 }
 
-/// The grace of a container that is stopped for a reason of its own.
-fn own_grace(spec: &Spec, container: &Container, live: &Live, reason: StopReason, now: Now) -> Grace {
-    Grace { since: live.stop_asked.unwrap_or(now), length: reason.grace(spec, container) }
+/// The grace of a container that is stopped for a reason of its own, from when that was written down.
+pub(crate) fn own_grace(spec: &Spec, container: &Container, live: &Live) -> Option<Grace> {
+    live.retired.map(|(reason, since)| Grace { since, length: reason.grace(spec, container) })
 }
 
-/// Ends one container while the pod lives on.
+/// Ends one container while the pod lives on. That it is to end, and why, is written down first: else an engine that
+/// dies in between would leave the next one with an end it cannot tell from the container's own.
 pub(crate) fn single(turn: &mut Turn<'_>, container: &Container, role: Role, live: &Live, reason: StopReason) {
-    let grace = own_grace(turn.spec, container, live, reason, turn.now);
     let why = reason.message(turn.spec, container, role);
-    advance(turn, container, live, grace, true, &why);
+    match (own_grace(turn.spec, container, live), live.retire_asked) {
+        (Some(grace), _) => advance(turn, container, live, grace, true, &why),
+        (None, Some(since)) => {
+            let what = format!("it to be written down that \"{}\" is to end: {why}", container.name);
+            turn.wait(Some(container), "Stopping", what, since);
+        }
+        (None, None) => {
+            let instance = Instance { container: container.name.clone(), attempt: live.attempt };
+            turn.act(Do::Retire { instance, reason }, why);
+        }
+    }
 }
 
 /// Takes the next step of a container's end. `its_turn` holds back the stop signal, but not the hook and not the

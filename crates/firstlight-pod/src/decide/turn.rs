@@ -83,6 +83,7 @@ impl<'a> Turn<'a> {
             | Do::Start { .. }
             | Do::Hook { .. }
             | Do::Probe { .. }
+            | Do::Retire { .. }
             | Do::Signal { .. }
             | Do::RemoveSandbox { .. }
             | Do::Forget => false,

@@ -25,7 +25,7 @@ mod live;
 mod told;
 
 use crate::action::Launch;
-use crate::event::StartFailure;
+use crate::event::{StartFailure, StopReason};
 use crate::status::Terminated;
 use crate::time::Now;
 pub(crate) use live::{HookRun, Live};
@@ -57,6 +57,8 @@ pub(crate) struct Coming {
     /// Since when it is its turn; `None` while everything for it is done ahead.
     pub(crate) turn: Option<Now>,
     pub(crate) stage: Stage,
+    /// The back-off as it was before this restart was counted: one that never comes to anything does not count.
+    counted_from: Option<Option<Crashes>>,
     /// With what it was asked to be created; unknown if another engine asked.
     pub(crate) launch: Option<Box<Launch>>,
     /// Why the last try failed.
@@ -113,8 +115,10 @@ pub(crate) struct Past {
     pub(crate) terminated: Terminated,
     /// Its end was not observed; the journal may still tell it.
     pub(crate) lost: bool,
-    /// The instance as it was when it ended, if this worker saw it live: why it was stopped.
-    pub(crate) live: Option<Box<Live>>,
+    /// Why it was stopped, if it was for a reason of its own.
+    pub(crate) retired: Option<StopReason>,
+    /// Watchers were told that another instance comes after it.
+    pub(crate) told_to_come_again: bool,
 }
 
 /// The memory of crash back-off (section 1.7).
@@ -230,6 +234,7 @@ impl History {
                 attempt,
                 turn: None,
                 stage: Stage::Idle,
+                counted_from: None,
                 launch: None,
                 tried: None,
                 not_ahead: false,
@@ -245,6 +250,10 @@ impl History {
         let Some(coming) = self.enter(attempt) else { return };
         if coming.turn.is_none() {
             coming.turn = Some(at);
+            let before = self.crashes.clone();
+            if let Some(coming) = self.coming_mut(attempt) {
+                coming.counted_from = Some(before);
+            }
             self.count_restart(attempt, image, at);
         }
     }

@@ -1,8 +1,8 @@
 //! What must hold in every life, whatever happens. Every world, of stories and of random lives, is watched by this.
 
 use firstlight_pod::action::{Do, Signal};
-use firstlight_pod::event::{Event, Hook, Instance};
-use firstlight_pod::spec::Init;
+use firstlight_pod::event::{Event, Hook, Instance, StartFailure, StopReason};
+use firstlight_pod::spec::{Init, RestartPolicy};
 use firstlight_pod::status::{ContainerStatus, State};
 use firstlight_pod::{Millis, Now, Plan, Seen, Spec, Status, decide};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +29,10 @@ pub(crate) struct Watch {
     ahead: BTreeSet<Instance>,
     stopped: BTreeMap<Instance, Now>,
     killed: BTreeSet<Instance>,
+    /// What is being stopped for its own sake, and why.
+    retired: BTreeMap<String, StopReason>,
+    /// What was stopped for its own sake and has not started again.
+    owed: BTreeMap<String, StopReason>,
 }
 
 impl Watch {
@@ -49,6 +53,11 @@ impl Watch {
         }
     }
 
+    /// Whether a start is under way, which no journal tells the next engine.
+    pub(crate) fn starts_something(&self) -> bool {
+        !self.starting.is_empty()
+    }
+
     pub(crate) fn told(&mut self, event: &Event) {
         match event {
             Event::SandboxReady { attempt, .. } => {
@@ -65,6 +74,7 @@ impl Watch {
             Event::SandboxGone { .. } => {
                 self.sandbox = None;
                 self.live.clear();
+                self.retired.clear();
                 self.starting.clear();
                 self.under_way.clear();
             }
@@ -84,13 +94,26 @@ impl Watch {
                 self.starting.remove(instance);
                 self.live.insert(instance.container.clone(), instance.attempt);
                 self.begun.insert(instance.container.clone());
+                self.owed.remove(&instance.container);
+                self.answered(instance);
+            }
+            Event::Retired { instance, reason, .. } => {
+                if self.live.get(&instance.container) == Some(&instance.attempt) {
+                    self.retired.insert(instance.container.clone(), *reason);
+                }
                 self.answered(instance);
             }
             Event::Exited { instance, exit } => {
                 self.live.remove(&instance.container);
+                self.owed.extend(self.retired.remove(&instance.container).map(|why| (instance.container.clone(), why)));
                 if exit.code == 0 && !exit.oom {
                     self.done.insert(instance.container.clone());
                 }
+                self.answered(instance);
+            }
+            Event::StartFailed { instance, failure: StartFailure::Run, .. } => {
+                self.starting.remove(instance);
+                self.owed.remove(&instance.container);
                 self.answered(instance);
             }
             Event::ImageReady { instance, .. }
@@ -120,7 +143,8 @@ impl Watch {
             Do::Pull { instance: of, .. }
             | Do::Create { instance: of, .. }
             | Do::Discard { instance: of }
-            | Do::Start { instance: of } => of != instance,
+            | Do::Start { instance: of }
+            | Do::Retire { instance: of, .. } => of != instance,
             Do::PrepareVolumes { .. }
             | Do::CreateSandbox { .. }
             | Do::Hook { .. }
@@ -181,7 +205,7 @@ impl Watch {
                     self.stopped.entry(instance.clone()).or_insert(now);
                 }
             }
-            Do::PrepareVolumes { .. } | Do::Discard { .. } | Do::Probe { .. } => {}
+            Do::PrepareVolumes { .. } | Do::Discard { .. } | Do::Probe { .. } | Do::Retire { .. } => {}
         }
         match what {
             Do::Signal { .. } => {}
@@ -193,6 +217,7 @@ impl Watch {
             | Do::Start { .. }
             | Do::Hook { .. }
             | Do::Probe { .. }
+            | Do::Retire { .. }
             | Do::RemoveSandbox { .. }
             | Do::Forget => self.under_way.push(what.clone()),
         }
@@ -271,11 +296,38 @@ impl Watch {
             let since = if before.holds == after.holds { before.since } else { now };
             assert_eq!(since, after.since, "the time of {} moves when it changes, and only then (CON-7)", after.kind);
         }
+        if after.phase.is_terminal() && !before.phase.is_terminal() && !self.deleted {
+            self.settles_its_debts(spec, after);
+        }
         if holds(after, "Ready") {
             assert!(after.mains.iter().all(|main: &ContainerStatus| main.ready), "Ready, but a main is not");
         }
         assert_eq!(after.inits.len(), spec.inits.len());
         assert_eq!(after.mains.len(), spec.mains.len());
+    }
+}
+
+impl Watch {
+    /// REG-3, REG-4: what was stopped for its own sake runs again, whatever happens to engines meanwhile, before its pod
+    /// can be over for any reason of the mains.
+    fn settles_its_debts(&self, spec: &Spec, after: &Status) {
+        let otherwise = matches!(after.reason.as_str(), "DeadlineExceeded" | "SandboxLost");
+        let init_failed = spec.inits.iter().zip(&after.inits).any(|(init, status)| match (init, &status.state) {
+            (Init::Once(_), State::Terminated(ended)) => ended.code != 0 || ended.reason == "OOMKilled",
+            (Init::Once(_) | Init::Sidecar(_), _) => false,
+        });
+        if otherwise || init_failed {
+            return;
+        }
+        for main in &spec.mains {
+            let never = main.restart.unwrap_or(spec.restart) == RestartPolicy::Never;
+            let comes_again = match self.owed.get(&main.name) {
+                Some(StopReason::Changed) => true,
+                Some(StopReason::Startup | StopReason::Liveness) => !never,
+                Some(StopReason::PostStart) | None => false,
+            };
+            assert!(!comes_again, "the pod is over and owes {} a restart", main.name);
+        }
     }
 }
 

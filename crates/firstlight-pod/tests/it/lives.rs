@@ -24,7 +24,7 @@ enum Fate {
     HookHangs(usize, Hook),
     ImageRefused(usize, bool),
     CreateRefused(usize, StartFailure),
-    IgnoresStop(usize),
+    Stops(usize, Option<(i32, u64)>),
     SandboxRefused,
     Mends,
     SourceSet(bool),
@@ -121,6 +121,8 @@ fn fates() -> impl Strategy<Value = Fate> {
     let kind = prop_oneof![Just(ProbeKind::Startup), Just(ProbeKind::Liveness), Just(ProbeKind::Readiness)];
     let hook = prop_oneof![Just(Hook::PostStart), Just(Hook::PreStop)];
     let step = prop_oneof![Just(StartFailure::Config), Just(StartFailure::Create), Just(StartFailure::Run)];
+    // Not at all, well or badly, soon or late.
+    let stops = prop_oneof![Just(None), (0_i32..2, prop_oneof![Just(10_u64), Just(5_000)]).prop_map(Some)];
     prop_oneof![
         12 => (which.clone(), 0_i32..3, proptest::bool::weighted(0.1)).prop_map(|(i, code, oom)| Fate::Exits(i, code, oom)),
         2 => Just(Fate::EngineRestarts),
@@ -131,7 +133,7 @@ fn fates() -> impl Strategy<Value = Fate> {
         1 => (which.clone(), hook).prop_map(|(i, hook)| Fate::HookHangs(i, hook)),
         1 => (which.clone(), any::<bool>()).prop_map(|(i, never)| Fate::ImageRefused(i, never)),
         1 => (which.clone(), step).prop_map(|(i, step)| Fate::CreateRefused(i, step)),
-        1 => which.clone().prop_map(Fate::IgnoresStop),
+        1 => (which.clone(), stops).prop_map(|(i, end)| Fate::Stops(i, end)),
         1 => Just(Fate::SandboxRefused),
         3 => Just(Fate::Mends),
         3 => any::<bool>().prop_map(Fate::SourceSet),
@@ -179,7 +181,7 @@ fn befall(world: &mut World, fate: &Fate) {
             manners.images.insert(format!("{}:1", name(index)), (failure, "no".to_owned()));
         }
         Fate::CreateRefused(index, step) => drop(manners.refused.insert(name(index), (*step, "no".to_owned()))),
-        Fate::IgnoresStop(index) => drop(manners.stops.insert(name(index), None)),
+        Fate::Stops(index, end) => drop(manners.stops.insert(name(index), *end)),
         Fate::SandboxRefused => manners.no_sandbox = Some("no".to_owned()),
         Fate::Mends => {
             manners.images.clear();
@@ -234,7 +236,7 @@ proptest! {
     fn every_deleted_pod_comes_to_its_end(
         spec in specs(),
         delay in 1_u64..50,
-        life in vec((0_u64..20_000, fates()), 0..25),
+        life in vec((pauses(), fates()), 0..25),
     ) {
         let mut world = live(spec, delay, &life);
         if !world.forgotten {

@@ -116,6 +116,7 @@ fn check(spec: &Spec, seen: &Seen, book: &Book, history: &[&Event]) {
             | Do::Discard { .. }
             | Do::Hook { .. }
             | Do::Probe { .. }
+            | Do::Retire { .. }
             | Do::Signal { .. }
             | Do::RemoveSandbox { .. }
             | Do::Forget => {}

@@ -18,7 +18,7 @@
 //! pull|never|name|inspect WORDS`, `allow image REFERENCE`, `absent REFERENCE TIME`, `refuse create|config|start NAME
 //! WORDS`, `allow NAME`, `fail NAME PROBE`, `pass NAME PROBE`, `hook NAME poststart|prestop fails|hangs`, `stops NAME
 //! never|CODE TIME`, `refuse sandbox WORDS`, `allow sandbox`, `refuse volume NAME WORDS`, `allow volumes`,
-//! `runs NAME TIME CODE`.
+//! `runs NAME TIME CODE`, `takes TIME` (whatever the runtime does).
 
 use crate::pods;
 use crate::print::Printer;
@@ -234,13 +234,15 @@ pub(crate) fn happen(world: &mut World, words: &[&str], line: &str) -> Vec<Turne
         }
         ["gate", name, holds] => {
             let mut status = world.api.clone();
-            status.conditions.push(Condition {
+            let condition = Condition {
                 kind: (*name).to_owned(),
                 holds: *holds == "true",
                 reason: String::new(),
                 message: String::new(),
                 since: world.now,
-            });
+            };
+            status.conditions.push(condition.clone());
+            world.gates.push(condition);
             world.happen(vec![Event::Said { status: Box::new(status), at: world.now }])
         }
         _ => {
@@ -272,6 +274,7 @@ fn behave(world: &mut World, words: &[&str], line: &str, rest: &dyn Fn(usize) ->
         ["allow", "image", image] => drop(manners.images.remove(*image)),
         ["absent", image, took] => drop(manners.absent.insert((*image).to_owned(), length(took).0)),
         ["refuse", "sandbox", ..] => manners.no_sandbox = Some(rest(2)),
+        ["takes", delay] => manners.delay = length(delay).0,
         ["allow", "sandbox"] => manners.no_sandbox = None,
         ["refuse", "volume", name, ..] => manners.volumes = Some(((*name).to_owned(), rest(3))),
         ["allow", "volumes"] => manners.volumes = None,

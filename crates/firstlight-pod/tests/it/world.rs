@@ -6,6 +6,7 @@ use firstlight_pod::action::{Do, Signal};
 use firstlight_pod::event::{Exit, Hook, ImageFailure, Instance, ProbeKind, StartFailure};
 use firstlight_pod::report::{Report, of_event, of_wait};
 use firstlight_pod::spec::{Handler, SourceRef};
+use firstlight_pod::status::Condition;
 use firstlight_pod::{Event, Millis, Now, Plan, Seen, Spec, Status, Wait, decide};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,6 +66,8 @@ pub(crate) struct World {
     pub(crate) manners: Manners,
     /// What the API holds.
     pub(crate) api: Status,
+    /// Conditions that others wrote into the status.
+    pub(crate) gates: Vec<Condition>,
     pub(crate) deletion: Option<(Now, Millis)>,
     pub(crate) forgotten: bool,
     pub(crate) laws: laws::Watch,
@@ -89,6 +92,7 @@ impl World {
             now: Now(0),
             manners: Manners::default(),
             api: Status::default(),
+            gates: Vec::new(),
             deletion: None,
             forgotten: false,
             laws: laws::Watch::default(),
@@ -105,12 +109,12 @@ impl World {
 
     /// The worker begins, or begins again after its engine was killed: it knows the API and the journal.
     pub(crate) fn begin(&mut self) -> Vec<Turned> {
-        self.seen = Seen::default();
+        let compares = self.next_engine_says_the_same();
         self.laws.engine_restarts(self.now);
         // What the engine itself was doing dies with it; what the sandbox's own process does goes on.
         self.queue.retain(|_, event| match event {
             Event::Created { .. } | Event::Discarded { .. } | Event::Started { .. } | Event::Exited { .. } => true,
-            Event::HookDone { .. } | Event::Probed { .. } => true,
+            Event::Retired { .. } | Event::HookDone { .. } | Event::Probed { .. } => true,
             Event::StartFailed { failure, .. } => *failure != StartFailure::Config,
             Event::VolumesReady { .. }
             | Event::VolumesFailed { .. }
@@ -126,23 +130,37 @@ impl World {
             | Event::Deletion { .. }
             | Event::Source { .. } => false,
         });
-        self.seen.fold(&Event::Said { status: Box::new(self.api.clone()), at: self.now });
-        for source in self.spec.sources() {
-            let content = self.sources.get(&source).cloned().flatten();
-            self.seen.fold(&Event::Source { source, content });
-        }
-        if let Some((at, grace)) = self.deletion {
-            self.seen.fold(&Event::Deletion { at, grace });
-        }
-        for event in self.journal.clone() {
-            self.seen.fold(&event);
-        }
+        self.seen = self.known_to_the_next();
         let before = self.api.clone();
         let turned = self.turns(Vec::new());
-        if !self.rebooted && self.deletion.is_none() {
+        if compares {
             laws::unchanged_by_a_restart(&before, &turned[0].plan.status);
         }
         turned
+    }
+
+    /// Whether an engine that began now has all that it takes to say what this one says.
+    fn next_engine_says_the_same(&self) -> bool {
+        !self.rebooted && self.deletion.is_none() && !self.laws.starts_something()
+    }
+
+    /// What an engine that began now would know: the API and the journal.
+    fn known_to_the_next(&self) -> Seen {
+        let mut seen = Seen::default();
+        let conditions = self.api.conditions.iter().chain(&self.gates).cloned().collect();
+        let status = Status { conditions, ..self.api.clone() };
+        seen.fold(&Event::Said { status: Box::new(status), at: self.now });
+        for source in self.spec.sources() {
+            let content = self.sources.get(&source).cloned().flatten();
+            seen.fold(&Event::Source { source, content });
+        }
+        if let Some((at, grace)) = self.deletion {
+            seen.fold(&Event::Deletion { at, grace });
+        }
+        for event in self.journal.clone() {
+            seen.fold(&event);
+        }
+        seen
     }
 
     /// Lets time pass until `until`, with everything that happens meanwhile.
@@ -260,6 +278,10 @@ impl World {
             let quiet = plan.actions.is_empty();
             turned.push(Turned { at: self.now, plan, reports: std::mem::take(&mut reports) });
             if quiet {
+                if self.next_engine_says_the_same() {
+                    let next = decide(&self.spec, &self.known_to_the_next(), self.now);
+                    laws::unchanged_by_a_restart(&self.api, &next.status);
+                }
                 return turned;
             }
         }
@@ -280,6 +302,7 @@ impl World {
             Event::SandboxReady { .. } => self.journal = vec![event.clone()],
             Event::Created { .. }
             | Event::Discarded { .. }
+            | Event::Retired { .. }
             | Event::StartFailed { failure: StartFailure::Create | StartFailure::Run, .. }
             | Event::Exited { .. }
             | Event::SandboxGone { .. } => {
@@ -386,6 +409,7 @@ impl World {
                 let outcome = if fails { Err("connection refused".to_owned()) } else { Ok(()) };
                 Event::Probed { instance, probe, outcome, at }
             }
+            Do::Retire { instance, reason } => Event::Retired { instance, reason, at },
             Do::Signal { instance, signal } => return self.signal(&instance, &signal),
             Do::RemoveSandbox { attempt } => {
                 self.processes.clear();
@@ -467,6 +491,7 @@ fn answers_the_same(a: &Event, b: &Event) -> bool {
     match (a, b) {
         (Event::Created { instance: a, .. }, Event::Created { instance: b, .. })
         | (Event::Started { instance: a, .. }, Event::Started { instance: b, .. })
+        | (Event::Retired { instance: a, .. }, Event::Retired { instance: b, .. })
         | (Event::Discarded { instance: a }, Event::Discarded { instance: b }) => a == b,
         (Event::HookDone { instance: a, hook: which_a, .. }, Event::HookDone { instance: b, hook: which_b, .. }) => {
             a == b && which_a == which_b

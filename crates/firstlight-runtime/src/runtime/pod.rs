@@ -12,9 +12,9 @@ use crate::journal;
 use crate::layout::instance_name;
 use crate::recover;
 use crate::volumes::{self, VolumeError};
-use crate::wire::{Order, Purpose, Request, Told};
+use crate::wire::{Order, Purpose, RETIRES, Request, Told};
 use firstlight_pod::action::{Launch, Signal, VolumeSetup};
-use firstlight_pod::event::{Hook, Instance, ProbeKind, StartFailure};
+use firstlight_pod::event::{Hook, Instance, ProbeKind, StartFailure, StopReason};
 use firstlight_pod::spec::{Handler, Identity, PullPolicy};
 use firstlight_pod::{Do, Event, Millis, Now, PodId};
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -147,6 +147,7 @@ impl Pod {
             Do::Start { instance } => self.ask(Request::Start { instance }).await,
             Do::Hook { instance, hook, handler, timeout } => self.hook(instance, hook, handler, timeout).await,
             Do::Probe { instance, probe, handler, timeout } => self.probe(instance, probe, handler, timeout).await,
+            Do::Retire { instance, reason } => self.retire(instance, reason).await,
             Do::Signal { instance, signal } => {
                 self.ask(Request::Signal { instance, kill: signal == Signal::Kill }).await;
             }
@@ -292,6 +293,17 @@ impl Pod {
     }
 
     /// Asks the shim something. A shim that is gone will never answer: its end, which tells all, is on its way.
+    /// A shim that cannot write it down yet is told nothing: then this engine alone knows, as before version 2.
+    async fn retire(&mut self, instance: Instance, reason: StopReason) {
+        match &self.sandbox {
+            Some(live) if live.version < RETIRES => {
+                self.tell(Event::Retired { instance, reason, at: Now(now()) }).await;
+            }
+            Some(_) => self.ask(Request::Retire { instance, reason }).await,
+            None => {}
+        }
+    }
+
     async fn ask(&mut self, request: Request) {
         if let Some(live) = &mut self.sandbox
             && let Err(error) = live.link.send(&request, Vec::new()).await

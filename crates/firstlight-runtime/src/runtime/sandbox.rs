@@ -25,6 +25,8 @@ use std::process::{Child, Command, Stdio};
 pub(crate) struct Live {
     /// Which generation.
     pub(crate) attempt: u32,
+    /// [`VERSION`] of its shim.
+    pub(crate) version: u32,
     /// The connection to its shim.
     pub(crate) link: Link,
     /// Its shim, if this engine spawned it and so must wait for it.
@@ -98,7 +100,7 @@ pub(crate) async fn spawn(machine: &Machine, pod: &PodId, wanted: Wanted) -> any
     let (socket, child) = exec(&order, &sealed)?;
     let mut link = Link::new(socket)?;
     link.send(&order, Vec::new()).await?;
-    Ok(Live { attempt, link, child: Some(child), hostname, told: 0, skip: 0 })
+    Ok(Live { attempt, version: VERSION, link, child: Some(child), hostname, told: 0, skip: 0 })
 }
 
 fn prepare(machine: &Machine, order: &Sandbox, names: &Identity) -> anyhow::Result<()> {

@@ -9,7 +9,7 @@ use crate::clock::now;
 use crate::container::create::Places;
 use crate::layout::instance_name;
 use crate::wire::{self, Exec, Inbox, Order, Record, Refusal, Request, Told, VERSION};
-use firstlight_pod::event::{Hook, Instance, ProbeKind, StartFailure};
+use firstlight_pod::event::{Hook, Instance, ProbeKind, StartFailure, StopReason};
 use rustix::fd::OwnedFd;
 use std::io;
 use std::time::{Duration, Instant};
@@ -93,6 +93,7 @@ impl Shim {
             Request::Create(order) => self.create(order),
             Request::Discard { instance } => self.discard(&instance),
             Request::Start { instance } => self.start(&instance),
+            Request::Retire { instance, reason } => self.retire(instance, reason),
             Request::Signal { instance, kill } => self.signal(&instance, kill),
             Request::Hook { instance, hook, command, timeout_ms } => self.hook(instance, hook, command, timeout_ms),
             Request::Probe { instance, probe, command, timeout_ms } => {
@@ -145,6 +146,17 @@ impl Shim {
                 // It ran: its end is an exit.
                 Life::Starting { .. } | Life::Running { .. } => {}
             },
+        }
+    }
+
+    /// Only what runs can be stopped: an end that was written first is the container's own.
+    fn retire(&mut self, instance: Instance, reason: StopReason) {
+        let runs = self.containers.get(&instance).is_some_and(|container| match container.life {
+            Life::Running { .. } => true,
+            Life::Creating(_) | Life::Created(_) | Life::Starting { .. } => false,
+        });
+        if runs {
+            self.facts.add(Record::Retired { instance, reason, at: now() });
         }
     }
 

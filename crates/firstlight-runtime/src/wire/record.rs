@@ -1,6 +1,6 @@
 //! Facts about a sandbox: the lines of its journal, and what its shim tells the engine.
 
-use firstlight_pod::event::{Exit, Hook, Instance, ProbeKind, StartFailure};
+use firstlight_pod::event::{Exit, Hook, Instance, ProbeKind, StartFailure, StopReason};
 use firstlight_pod::{Event, Now, PodId};
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +94,17 @@ pub(crate) enum Record {
         #[serde(with = "InstanceDef")]
         instance: Instance,
     },
+    /// A running container is to end although its pod lives on: written before anything is done to end it.
+    Retired {
+        /// Which.
+        #[serde(with = "InstanceDef")]
+        instance: Instance,
+        /// Why.
+        #[serde(with = "StopReasonDef")]
+        reason: StopReason,
+        /// When.
+        at: u64,
+    },
     /// A hook ended.
     HookDone {
         /// Whose.
@@ -127,6 +138,7 @@ impl Record {
             | Record::Started { .. }
             | Record::Exited { .. }
             | Record::Discarded { .. }
+            | Record::Retired { .. }
             | Record::HookDone { .. }
             | Record::Gone { .. } => None,
         }
@@ -144,6 +156,7 @@ impl Record {
             Record::Started { instance, at } => Event::Started { instance, at: Now(at) },
             Record::Exited { instance, exit } => Event::Exited { instance, exit },
             Record::Discarded { instance } => Event::Discarded { instance },
+            Record::Retired { instance, reason, at } => Event::Retired { instance, reason, at: Now(at) },
             Record::HookDone { instance, hook, outcome, at } => {
                 Event::HookDone { instance, hook, outcome, at: Now(at) }
             }
@@ -190,6 +203,15 @@ pub(crate) enum StartFailureDef {
     Config,
     Create,
     Run,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "StopReason")]
+pub(crate) enum StopReasonDef {
+    PostStart,
+    Changed,
+    Startup,
+    Liveness,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -48,6 +48,12 @@ impl History {
         }
     }
 
+    pub(in crate::seen) fn retire_asked(&mut self, attempt: u32, at: Now) {
+        if let Some(live) = self.live_mut(attempt) {
+            live.retire_asked = Some(at);
+        }
+    }
+
     pub(in crate::seen) fn signal_asked(&mut self, attempt: u32, signal: &Signal, at: Now) {
         let Some(live) = self.live_mut(attempt) else { return };
         live.stop_asked.get_or_insert(at);

@@ -2,7 +2,7 @@
 
 use super::told::{Kept, lost, with_scheme};
 use super::{Coming, History, HookRun, Live, Next, Past, Stage, Told, Tried};
-use crate::event::{Exit, Hook, ProbeKind, StartFailure};
+use crate::event::{Exit, Hook, ProbeKind, StartFailure, StopReason};
 use crate::status::Terminated;
 use crate::time::Now;
 
@@ -125,6 +125,13 @@ impl History {
         self.end(attempt, sandbox, terminated, false);
     }
 
+    /// Once written down, the reason stands, whatever is asked of the pod meanwhile.
+    pub(in crate::seen) fn retired(&mut self, attempt: u32, reason: StopReason, at: Now) {
+        if let Some(live) = self.live_mut(attempt) {
+            live.retired.get_or_insert((reason, at));
+        }
+    }
+
     pub(in crate::seen) fn hook_done(&mut self, attempt: u32, hook: Hook, outcome: &Result<(), String>) {
         let Some(live) = self.live_mut(attempt) else { return };
         let run = match outcome {
@@ -152,12 +159,16 @@ impl History {
             Some(Next::Coming(Coming { attempt, stage: Stage::Starting { since }, id, .. })) => {
                 (*attempt, None, *since, id.clone())
             }
-            Some(Next::Coming(_)) => {
+            Some(Next::Coming(coming)) => {
+                if let Some(before) = coming.counted_from.clone() {
+                    self.crashes = before;
+                }
                 self.next = None;
                 return;
             }
             None => return,
         };
+        self.hear_of(attempt);
         self.end(attempt, sandbox, lost(since, at, &with_scheme(&id)), true);
     }
 
@@ -195,17 +206,17 @@ impl History {
             return;
         }
         let mut terminated = terminated;
-        let (image_id, live) = match self.next.take() {
+        let (image_id, retired) = match self.next.take() {
             Some(Next::Live(live)) => {
                 // A wall clock that was set back must not make a crash look long past (BKF-3).
                 terminated.finished_at = terminated.finished_at.max(live.since);
-                (live.image_id.clone(), Some(live))
+                (live.image_id, live.retired.map(|(reason, _)| reason))
             }
             Some(Next::Coming(coming)) => (coming.image_id, None),
             None => (String::new(), None),
         };
         self.before = self.past.take().map(|past| past.terminated);
-        self.past = Some(Past { attempt, sandbox, image_id, terminated, lost, live });
+        self.past = Some(Past { attempt, sandbox, image_id, terminated, lost, retired, told_to_come_again: false });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::told::Kept;
 use super::{Coming, Stage};
-use crate::event::ProbeKind;
+use crate::event::{ProbeKind, StopReason};
 use crate::seen::streaks::Streaks;
 use crate::time::Now;
 
@@ -18,6 +18,10 @@ pub(crate) struct Live {
     pub(crate) since: Now,
     pub(crate) post_start: HookRun,
     pub(crate) pre_stop: HookRun,
+    /// When it was asked to write down that it is to end although its pod lives on.
+    pub(crate) retire_asked: Option<Now>,
+    /// Why it is to end although its pod lives on, and since when, written down before anything was done.
+    pub(crate) retired: Option<(StopReason, Now)>,
     /// When its end began: the pre-stop hook or the first signal.
     pub(crate) stop_asked: Option<Now>,
     pub(crate) stop_signal: Option<Now>,
@@ -76,6 +80,8 @@ impl Live {
             // Only a container whose post-start hook is over is ever said to run (SID-2).
             post_start: if kept.is_some() { HookRun::Done } else { HookRun::Idle },
             pre_stop: HookRun::Idle,
+            retire_asked: None,
+            retired: None,
             stop_asked: None,
             stop_signal: None,
             kill_signal: None,

@@ -46,7 +46,9 @@ impl Told {
             State::Waiting { .. } => {
                 let last_id = last.as_ref().map_or("", |last| last.container_id.as_str());
                 if told.container_id.is_empty() || told.container_id == last_id {
-                    return Some(Told { past: ended(last?), before: None, kept: None });
+                    // What has ended and is said to wait was said to come again, whatever its end alone means.
+                    let past = Past { told_to_come_again: true, ..ended(last?) };
+                    return Some(Told { past, before: None, kept: None });
                 }
                 // It had started, and its post-start hook was not over.
                 Some(Told { past: unseen(now), before, kept: None })
@@ -69,7 +71,15 @@ impl Told {
 
 /// In which sandbox it ran, the API does not tell.
 fn past(attempt: u32, image_id: &str, terminated: Terminated, lost: bool) -> Past {
-    Past { attempt, sandbox: None, image_id: image_id.to_owned(), terminated, lost, live: None }
+    Past {
+        attempt,
+        sandbox: None,
+        image_id: image_id.to_owned(),
+        terminated,
+        lost,
+        retired: None,
+        told_to_come_again: false,
+    }
 }
 
 /// A container id as the API shows it; empty if it is unknown.

@@ -3,6 +3,7 @@
 use super::world::{World, instance};
 use super::{script, with_world};
 use firstlight_pod::action::Signal;
+use firstlight_pod::event::StopReason;
 use firstlight_pod::{Do, Event};
 use rustix::process::{Pid, Signal as Kernel, kill_process};
 
@@ -31,6 +32,7 @@ fn words(events: &[Event]) -> Vec<String> {
             Event::Created { instance, .. } => of("created", instance),
             Event::Started { instance, .. } => of("started", instance),
             Event::Exited { instance, exit } => format!("{} {}", of("exited", instance), exit.code),
+            Event::Retired { instance, reason, .. } => format!("{}: {reason}", of("retired", instance)),
             Event::SandboxGone { .. } => "gone".to_owned(),
             other => format!("{other:?}"),
         })
@@ -121,6 +123,34 @@ fn row_5_a_killed_shim_is_reported_and_nothing_of_its_sandbox_runs_on() {
         let identity = Default::default();
         world.ask(Do::CreateSandbox { attempt: 1, identity, sysctls: Default::default() }).await;
         assert!(matches!(world.event().await, Event::SandboxReady { attempt: 1, .. }));
+    });
+}
+
+#[test]
+fn why_a_container_is_stopped_outlives_the_engine_that_stops_it() {
+    with_world(async |world| {
+        world.sandbox().await;
+        world.start("c", script("sleep 1000")).await;
+        world.ask(Do::Retire { instance: instance("c"), reason: StopReason::Liveness }).await;
+        assert!(matches!(world.event().await, Event::Retired { reason: StopReason::Liveness, .. }));
+        world.ask(Do::Signal { instance: instance("c"), signal: Signal::Kill }).await;
+        assert_eq!(world.exit("c").await.code, 137);
+        // What has ended cannot be stopped any more: that end was its own.
+        world.start("d", script("exit 3")).await;
+        assert_eq!(world.exit("d").await.code, 3);
+        world.ask(Do::Retire { instance: instance("d"), reason: StopReason::Changed }).await;
+        let recovered = world.restart_engine(|_| ()).await;
+        let expected = [
+            "ready",
+            "created c",
+            "started c",
+            "retired c: its liveness probe failed",
+            "exited c 137",
+            "created d",
+            "started d",
+            "exited d 3",
+        ];
+        assert_eq!(words(&recovered[0].events), expected);
     });
 }
 
