@@ -83,14 +83,12 @@ impl StopReason {
     }
 }
 
-/// The crash back-off that holds a container after this end: how long it is, and when it is over; `None` if it may
-/// start at once.
+/// The crash back-off after this end: how long it is, and when it is or was over; `None` if there is none.
 pub(crate) fn held_back(turn: &Turn<'_>, container: &Container, past: &Past) -> Option<(Millis, Now)> {
     let crashes = turn.history(container).crashes.as_ref()?;
     let finished = past.terminated.finished_at;
     let delay = crashes.delay(finished, &container.image, turn.spec.rules.backoff_cap);
-    let due = finished.plus(delay);
-    (turn.now < due).then_some((delay, due))
+    (delay > Millis(0)).then(|| (delay, finished.plus(delay)))
 }
 
 /// The crash back-off that held the instance whose turn it is now, if one did.

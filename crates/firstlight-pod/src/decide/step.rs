@@ -55,9 +55,12 @@ pub(crate) fn advance<'a>(turn: &mut Turn<'a>, container: &'a Container, role: R
             && let Some((delay, due)) = restart::held_back(turn, container, past)
         {
             let what = back_off_message(turn, container, delay);
+            // Also when it is over: it goes on showing what it waited for until it runs.
             turn.show(container, "CrashLoopBackOff", what.clone());
-            turn.wait_until(Some(container), "CrashLoopBackOff", what, past.terminated.finished_at, due);
-            return Step::Held;
+            if turn.now < due {
+                turn.wait_until(Some(container), "CrashLoopBackOff", what, past.terminated.finished_at, due);
+                return Step::Held;
+            }
         }
     }
     match history.coming() {

@@ -29,6 +29,8 @@ pub(crate) struct Watch {
     ahead: BTreeSet<Instance>,
     stopped: BTreeMap<Instance, Now>,
     killed: BTreeSet<Instance>,
+    /// What could not be created at its turn, and when.
+    refused: BTreeMap<Instance, Now>,
     /// What is being stopped for its own sake, and why.
     retired: BTreeMap<String, StopReason>,
     /// What was stopped for its own sake and has not started again.
@@ -75,6 +77,7 @@ impl Watch {
                 self.sandbox = None;
                 self.live.clear();
                 self.retired.clear();
+                self.refused.clear();
                 self.starting.clear();
                 self.under_way.clear();
             }
@@ -87,6 +90,7 @@ impl Watch {
             }
             Event::Discarded { instance } => {
                 self.created.remove(instance);
+                self.refused.remove(instance);
                 self.answered(instance);
             }
             Event::Started { instance, .. } => {
@@ -114,6 +118,13 @@ impl Watch {
             Event::StartFailed { instance, failure: StartFailure::Run, .. } => {
                 self.starting.remove(instance);
                 self.owed.remove(&instance.container);
+                self.answered(instance);
+            }
+            Event::StartFailed { instance, failure: StartFailure::Create, at, .. } => {
+                self.starting.remove(instance);
+                if !self.ahead.contains(instance) {
+                    self.refused.insert(instance.clone(), *at);
+                }
                 self.answered(instance);
             }
             Event::ImageReady { instance, .. }
@@ -192,7 +203,13 @@ impl Watch {
                 assert!(!self.deleted, "{instance:?} is created for a pod that is being deleted");
                 assert_eq!(Some(*sandbox), self.sandbox, "{instance:?} is created in a sandbox that is not there");
             }
-            Do::Pull { .. } | Do::CreateSandbox { .. } => assert!(!self.deleted, "{what:?} after deletion"),
+            Do::Pull { instance, .. } => {
+                assert!(!self.deleted, "{what:?} after deletion");
+                let refused = self.refused.remove(instance);
+                let early = refused.is_some_and(|at| now < at.plus(Millis::secs(10)));
+                assert!(!early, "{instance:?} is tried again before its time (SYN-10)");
+            }
+            Do::CreateSandbox { .. } => assert!(!self.deleted, "{what:?} after deletion"),
             Do::Signal { instance, signal } => self.signals(spec, instance, signal, now),
             Do::RemoveSandbox { .. } => {
                 assert!(self.live.is_empty(), "the sandbox goes while {:?} run", self.live);

@@ -65,11 +65,12 @@ impl History {
     ) {
         match failure {
             StartFailure::Config | StartFailure::Create => {
-                let Some(coming) = self.coming_mut(attempt) else { return };
-                match coming.turn {
-                    // Also if it was created and died waiting: else it would be made ahead again and again.
-                    None => coming.not_ahead = true,
-                    Some(_) => coming.tried = Some(Tried { failure, message: message.to_owned(), at }),
+                let Some(coming) = self.enter(attempt) else { return };
+                // Also if it was created and died waiting: else it would be made ahead again and again.
+                coming.not_ahead = true;
+                // Whether another engine asked ahead of its turn is not known: then it counts as a try of its own.
+                if coming.turn.is_some() || coming.launch.is_none() {
+                    coming.tried = Some(Tried { failure, message: message.to_owned(), at });
                 }
                 coming.stage = Stage::Idle;
             }
