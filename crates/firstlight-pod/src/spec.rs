@@ -168,6 +168,23 @@ pub enum RestartPolicy {
     Never,
 }
 
+/// One entry of `restartPolicyRules`: the first that matches an exit code decides (RST-6). It restarts the container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestartRule {
+    /// The exit codes it is about.
+    pub codes: Vec<i32>,
+    /// Whether it matches these (`In`), or all others (`NotIn`).
+    pub listed: bool,
+}
+
+impl RestartRule {
+    /// Whether it is about this exit code.
+    #[must_use]
+    pub fn matches(&self, code: i32) -> bool {
+        self.codes.contains(&code) == self.listed
+    }
+}
+
 /// One entry of `spec.initContainers`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Init {
@@ -226,6 +243,8 @@ pub struct Container {
     pub pre_stop: Option<Handler>,
     /// Container-level restart policy of a main or a regular init (RST-4, RST-5).
     pub restart: Option<RestartPolicy>,
+    /// What its exit codes mean beyond that policy; only with one of its own (RST-6).
+    pub restart_rules: Vec<RestartRule>,
     /// Where the container may leave a last word; `/dev/termination-log` by default.
     pub termination_message_path: String,
     /// Whether an empty message after a failure is replaced by the end of the log (MSG-3).

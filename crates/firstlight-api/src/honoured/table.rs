@@ -227,6 +227,7 @@ pub const TABLE: &[Entry] = &[
             "env",
             "resources",
             "restartPolicy",
+            "restartPolicyRules",
             "volumeMounts",
             "livenessProbe",
             "readinessProbe",
@@ -243,7 +244,6 @@ pub const TABLE: &[Entry] = &[
         harmless: &[],
         refused: &[
             ("resizePolicy", Unsaid, "containers are not resized in place; remove it"),
-            ("restartPolicyRules", Unsaid, "restart rules are not followed yet; use restartPolicy"),
             ("volumeDevices", Unsaid, "block devices are not handed to containers; mount a volume"),
         ],
     },
@@ -308,6 +308,18 @@ pub const TABLE: &[Entry] = &[
             ("recursiveReadOnly", Is(&["Disabled", "IfPossible"]), "nested mounts stay writable; use IfPossible"),
             ("mountPropagation", Is(&["None"]), "mounts do not travel between host and container; use None"),
         ],
+    },
+    Entry {
+        ty: "core.v1.ContainerRestartRule",
+        honoured: &["exitCodes"],
+        harmless: &[],
+        refused: &[("action", Is(&["Restart"]), "containers are restarted one by one here; use Restart")],
+    },
+    Entry {
+        ty: "core.v1.ContainerRestartRuleOnExitCodes",
+        honoured: &["operator", "values"],
+        harmless: &[],
+        refused: &[],
     },
     Entry {
         ty: "core.v1.Probe",

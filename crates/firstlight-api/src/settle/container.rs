@@ -4,7 +4,9 @@ use super::{handler, reference, restart, security};
 use crate::quantity::Quantity;
 use crate::refuse::Refusals;
 use crate::view::View;
-use firstlight_pod::spec::{Container, EnvFrom, EnvValue, EnvVar, Mount, Port, PullPolicy, Resources, SourceRef};
+use firstlight_pod::spec::{
+    Container, EnvFrom, EnvValue, EnvVar, Mount, Port, PullPolicy, Resources, RestartRule, SourceRef,
+};
 use serde_json::Value;
 
 /// Where the last word goes if the container names no place (MSG-1).
@@ -32,6 +34,7 @@ pub(super) fn settle(container: &Value, spec: &Value, path: &str, refused: &mut 
         post_start: handler::hook(container, "postStart", &ports, path, refused),
         pre_stop: handler::hook(container, "preStop", &ports, path, refused),
         restart: restart(container.text("restartPolicy")),
+        restart_rules: container.list("restartPolicyRules").iter().map(restart_rule).collect(),
         ports,
         termination_message_path: container
             .text_some("terminationMessagePath")
@@ -50,6 +53,13 @@ fn pull(container: &Value) -> PullPolicy {
         "Never" => PullPolicy::Never,
         _ => PullPolicy::IfNotPresent,
     }
+}
+
+/// Only rules that restart the container get here: the others are refused by name.
+fn restart_rule(rule: &Value) -> RestartRule {
+    let codes = rule.object("exitCodes");
+    let values = codes.list("values").iter().filter_map(|code| i32::try_from(code.as_i64()?).ok());
+    RestartRule { codes: values.collect(), listed: codes.text("operator") == "In" }
 }
 
 fn ports(container: &Value, path: &str, refused: &mut Refusals) -> Vec<Port> {

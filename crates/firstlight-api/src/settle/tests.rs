@@ -2,8 +2,8 @@ use super::pod;
 use firstlight_pod::Millis;
 use firstlight_pod::Spec;
 use firstlight_pod::spec::{
-    EnvValue, FieldRef, Handler, HostPathType, Init, Projection, PullPolicy, Resources, RestartPolicy, Seccomp,
-    SourceRef, VolumeKind,
+    EnvValue, FieldRef, Handler, HostPathType, Init, Projection, PullPolicy, Resources, RestartPolicy, RestartRule,
+    Seccomp, SourceRef, VolumeKind,
 };
 use serde_json::{Value, json};
 
@@ -53,6 +53,18 @@ fn inits_are_split_into_steps_and_sidecars_in_order() {
     assert!(matches!(&spec.inits[0], Init::Once(c) if c.name == "a" && c.restart.is_none()));
     assert!(matches!(&spec.inits[1], Init::Sidecar(c) if c.name == "b"));
     assert!(matches!(&spec.inits[2], Init::Once(c) if c.restart == Some(RestartPolicy::Never)));
+}
+
+#[test]
+fn rst_6_restart_rules_keep_their_order_and_their_sense() {
+    let rules = json!([
+        { "action": "Restart", "exitCodes": { "operator": "In", "values": [42, 43] } },
+        { "action": "Restart", "exitCodes": { "operator": "NotIn", "values": [1] } },
+    ]);
+    let spec = settled(main(json!({ "restartPolicy": "Never", "restartPolicyRules": rules })));
+    let rule = |codes: &[i32], listed| RestartRule { codes: codes.to_vec(), listed };
+    assert_eq!(spec.mains[0].restart, Some(RestartPolicy::Never));
+    assert_eq!(spec.mains[0].restart_rules, [rule(&[42, 43], true), rule(&[1], false)]);
 }
 
 #[test]

@@ -18,18 +18,31 @@ pub(crate) fn again(spec: &Spec, container: &Container, role: Role, past: &Past)
     let policy = container.restart.unwrap_or(spec.restart);
     match role {
         Role::Sidecar => true,
-        Role::Once => init_failed(&past.terminated) && policy != RestartPolicy::Never,
+        // One that succeeded is done, whatever its rules say (RST-8).
+        Role::Once => {
+            init_failed(&past.terminated) && (policy != RestartPolicy::Never || restarts_by_rule(container, past))
+        }
         Role::Main if past.told_to_come_again => true,
         Role::Main => match past.retired {
             Some(StopReason::Changed) => true,
-            Some(StopReason::Startup | StopReason::Liveness) => policy != RestartPolicy::Never,
-            Some(StopReason::PostStart) | None => match policy {
-                RestartPolicy::Always => true,
-                RestartPolicy::OnFailure => past.terminated.code != 0,
-                RestartPolicy::Never => false,
-            },
+            // Under Never its end is judged as any other (REG-5).
+            Some(StopReason::Startup | StopReason::Liveness) if policy != RestartPolicy::Never => true,
+            Some(StopReason::Startup | StopReason::Liveness | StopReason::PostStart) | None => {
+                restarts_by_rule(container, past)
+                    || match policy {
+                        RestartPolicy::Always => true,
+                        RestartPolicy::OnFailure => past.terminated.code != 0,
+                        RestartPolicy::Never => false,
+                    }
+            }
         },
     }
+}
+
+/// Whether a rule of its own restarts it (RST-6, RST-7). What was lost has no exit code to judge by.
+fn restarts_by_rule(container: &Container, past: &Past) -> bool {
+    let rules = container.restart.map_or(&[][..], |_| &container.restart_rules);
+    !past.lost && rules.iter().any(|rule| rule.matches(past.terminated.code))
 }
 
 /// Why this running container must end although the pod lives, if it must.

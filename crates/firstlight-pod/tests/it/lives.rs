@@ -5,7 +5,8 @@ use crate::pods;
 use crate::world::World;
 use firstlight_pod::event::{Exit, Hook, ImageFailure, ProbeKind, StartFailure};
 use firstlight_pod::spec::{
-    Container, EnvValue, EnvVar, Handler, Init, Projection, RestartPolicy, SourceRef, Spec, Volume, VolumeKind,
+    Container, EnvValue, EnvVar, Handler, Init, Projection, RestartPolicy, RestartRule, SourceRef, Spec, Volume,
+    VolumeKind,
 };
 use firstlight_pod::{Millis, Now};
 use proptest::collection::vec;
@@ -37,8 +38,9 @@ fn policies() -> impl Strategy<Value = RestartPolicy> {
 }
 
 fn containers(name: &'static str) -> impl Strategy<Value = Container> {
-    (any::<[bool; 8]>(), proptest::option::weighted(0.2, policies())).prop_map(
-        move |([post, pre, startup, liveness, readiness, env, always, sub_path], restart)| {
+    let rules = vec((vec(0_i32..3, 1..3), any::<bool>()), 0..2);
+    (any::<[bool; 8]>(), proptest::option::weighted(0.2, policies()), rules).prop_map(
+        move |([post, pre, startup, liveness, readiness, env, always, sub_path], restart, rules)| {
             let hook = |wanted: bool| wanted.then(|| Handler::Exec(vec!["hook".to_owned()]));
             let probe = |wanted: bool| wanted.then(|| pods::probe(Millis::secs(5), 2));
             let mut container = pods::container(name);
@@ -48,6 +50,7 @@ fn containers(name: &'static str) -> impl Strategy<Value = Container> {
             container.liveness = probe(liveness && readiness);
             container.readiness = probe(readiness);
             container.restart = restart;
+            container.restart_rules = rules.into_iter().map(|(codes, listed)| RestartRule { codes, listed }).collect();
             if env && always {
                 let value = EnvValue::Key {
                     source: SourceRef::ConfigMap("c".to_owned()),

@@ -8,7 +8,7 @@
 //! pod restart=OnFailure grace=30s deadline=60s cap=300s gate=www
 //! init a pull=Always            once, sidecar, main: `init`, `sidecar`, `main`
 //! sidecar s startup=1s/3/5s     period, failure threshold, own grace: startup, liveness, readiness
-//! main m poststart=http prestop restart=Never env=KEY:configmap/c/k subpath=v/$(KEY)
+//! main m poststart=http prestop restart=Never rule=In:42,43 env=KEY:configmap/c/k subpath=v/$(KEY)
 //! volume v empty | configmap/c | secret/s
 //! ```
 //!
@@ -26,7 +26,8 @@ use crate::world::{Turned, World};
 use firstlight_pod::event::{Event, Exit, Hook, ImageFailure, ProbeKind, StartFailure};
 use firstlight_pod::spec::{Container, Spec};
 use firstlight_pod::spec::{
-    EnvValue, EnvVar, Handler, Init, Mount, Probe, Projection, PullPolicy, RestartPolicy, SourceRef, Volume, VolumeKind,
+    EnvValue, EnvVar, Handler, Init, Mount, Probe, Projection, PullPolicy, RestartPolicy, RestartRule, SourceRef,
+    Volume, VolumeKind,
 };
 use firstlight_pod::status::Condition;
 use firstlight_pod::{Millis, Now};
@@ -172,6 +173,11 @@ fn container(words: &[&str]) -> Container {
             ("liveness", value) => container.liveness = probe(value),
             ("readiness", value) => container.readiness = probe(value),
             ("restart", value) => container.restart = Some(policy(value)),
+            ("rule", value) => {
+                let (operator, codes) = value.split_once(':').unwrap();
+                let codes = codes.split(',').map(|code| code.parse().unwrap()).collect();
+                container.restart_rules.push(RestartRule { codes, listed: operator == "In" });
+            }
             ("image", value) => container.image = value.to_owned(),
             ("pull", "Always") => container.pull = PullPolicy::Always,
             ("pull", "Never") => container.pull = PullPolicy::Never,
