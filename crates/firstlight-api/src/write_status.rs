@@ -88,6 +88,8 @@ fn container(status: &ContainerStatus, spec: Option<&Value>) -> Value {
     out.insert("ready".to_owned(), json!(ready));
     set(&mut out, "started", started.map(Value::Bool));
     out.insert("restartCount".to_owned(), json!(restart_count));
+    // STA-20: what the image names is the runtime's to know.
+    set(&mut out, "stopSignal", spec.and_then(|c| c.object("lifecycle").get_some("stopSignal")).cloned());
     let requests = spec.and_then(|c| c.object("resources").get_some("requests")).cloned();
     set(&mut out, "allocatedResources", requests);
     let resources =

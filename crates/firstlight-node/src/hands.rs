@@ -77,7 +77,7 @@ impl Hands {
 
 fn is_network(handler: &Handler) -> bool {
     match handler {
-        Handler::Http { .. } | Handler::Tcp { .. } | Handler::Sleep(_) => true,
+        Handler::Http { .. } | Handler::Tcp { .. } | Handler::Grpc { .. } | Handler::Sleep(_) => true,
         Handler::Exec(_) => false,
     }
 }

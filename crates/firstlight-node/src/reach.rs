@@ -1,5 +1,7 @@
 //! Does an address answer? Network probes and hooks, tried once (sections 1.15 and 1.16).
 
+mod grpc;
+
 use bytes::Bytes;
 use firstlight_pod::spec::Handler;
 use http_body_util::Empty;
@@ -31,14 +33,14 @@ pub(crate) async fn try_once(
     wanted: Wanted,
     limit: Duration,
 ) -> Result<(), String> {
-    match tokio::time::timeout(limit, reach(handler, pod, wanted)).await {
+    match tokio::time::timeout(limit, reach(handler, pod, wanted, limit)).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(too_late(handler, pod)),
+        Err(_) => Err(too_late(handler, pod, limit)),
     }
 }
 
 /// In Go's words, which people search for.
-fn too_late(handler: &Handler, pod: Option<&str>) -> String {
+fn too_late(handler: &Handler, pod: Option<&str>, limit: Duration) -> String {
     match handler {
         Handler::Http { host, port, path, https, .. } => {
             let url = Url { https: *https, host: host_or_pod(host, pod).unwrap_or(host), port: *port, path };
@@ -47,11 +49,12 @@ fn too_late(handler: &Handler, pod: Option<&str>) -> String {
         Handler::Tcp { host, port } => {
             format!("dial tcp {}:{port}: i/o timeout", host_or_pod(host, pod).unwrap_or(host))
         }
+        Handler::Grpc { .. } => grpc::too_late(limit),
         Handler::Sleep(_) | Handler::Exec(_) => "context deadline exceeded".to_owned(),
     }
 }
 
-async fn reach(handler: &Handler, pod: Option<&str>, wanted: Wanted) -> Result<(), String> {
+async fn reach(handler: &Handler, pod: Option<&str>, wanted: Wanted, limit: Duration) -> Result<(), String> {
     match handler {
         Handler::Http { host, port, path, https, headers } => {
             let url = Url { https: *https, host: host_or_pod(host, pod)?, port: *port, path };
@@ -71,6 +74,16 @@ async fn reach(handler: &Handler, pod: Option<&str>, wanted: Wanted) -> Result<(
             Wanted::Success => connect(host_or_pod(host, pod)?, *port).await.map(drop),
             // HOK-7.
             Wanted::Answer => Err("invalid handler: tcpSocket is not supported for hooks".to_owned()),
+        },
+        Handler::Grpc { port, service } => match wanted {
+            Wanted::Success => {
+                let host = host_or_pod("", pod)?;
+                let address = format!("{host}:{port}");
+                let unreached = |error| format!("error: failed to connect service at \"{address}\": {error}");
+                let stream = connect(host, *port).await.map_err(unreached)?;
+                grpc::check(stream, &address, service, limit).await
+            }
+            Wanted::Answer => Err("invalid handler: grpc is not supported for hooks".to_owned()),
         },
         Handler::Sleep(length) => {
             tokio::time::sleep(Duration::from_millis(length.0)).await;

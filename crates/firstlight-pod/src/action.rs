@@ -116,7 +116,7 @@ pub enum Do {
 /// The signals the pod's life uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signal {
-    /// The container's stop signal: the image's `STOPSIGNAL`, or SIGTERM (TRM-5).
+    /// The container's stop signal: its own, else the image's `STOPSIGNAL`, else SIGTERM (TRM-5).
     Stop,
     /// SIGKILL, to every process of the container.
     Kill,
@@ -144,6 +144,8 @@ pub struct Launch {
     pub security: Security,
     /// Limits.
     pub resources: Resources,
+    /// The signal that asks it to stop, by name; the image's if it names none.
+    pub stop_signal: Option<String>,
     /// Where it may leave a last word.
     pub termination_message_path: String,
     /// MSG-3.

@@ -241,6 +241,8 @@ pub struct Container {
     pub post_start: Option<Handler>,
     /// Runs before the stop signal, inside the grace (TRM-4).
     pub pre_stop: Option<Handler>,
+    /// The signal that asks it to stop, by name, rather than the image's (TRM-5).
+    pub stop_signal: Option<String>,
     /// Container-level restart policy of a main or a regular init (RST-4, RST-5).
     pub restart: Option<RestartPolicy>,
     /// What its exit codes mean beyond that policy; only with one of its own (RST-6).
@@ -471,6 +473,13 @@ pub enum Handler {
         host: String,
         /// Port.
         port: u16,
+    },
+    /// Ask `grpc.health.v1.Health/Check`, without TLS; only probes do. Always at the pod's address.
+    Grpc {
+        /// Port.
+        port: u16,
+        /// What is asked about; empty for the server as a whole.
+        service: String,
     },
     /// Do nothing for this long.
     Sleep(Millis),

@@ -313,7 +313,11 @@ pub const TABLE: &[Entry] = &[
         ty: "core.v1.ContainerRestartRule",
         honoured: &["exitCodes"],
         harmless: &[],
-        refused: &[("action", Is(&["Restart"]), "containers are restarted one by one here; use Restart")],
+        refused: &[(
+            "action",
+            IsNot(&["RestartAllContainers"]),
+            "containers are restarted one by one here; use Restart",
+        )],
     },
     Entry {
         ty: "core.v1.ContainerRestartRuleOnExitCodes",
@@ -325,6 +329,7 @@ pub const TABLE: &[Entry] = &[
         ty: "core.v1.Probe",
         honoured: &[
             "exec",
+            "grpc",
             "httpGet",
             "tcpSocket",
             "initialDelaySeconds",
@@ -335,14 +340,10 @@ pub const TABLE: &[Entry] = &[
             "terminationGracePeriodSeconds",
         ],
         harmless: &[],
-        refused: &[("grpc", Unsaid, "gRPC health checks are not made yet; use exec, httpGet or tcpSocket")],
+        refused: &[],
     },
-    Entry {
-        ty: "core.v1.Lifecycle",
-        honoured: &["postStart", "preStop"],
-        harmless: &[],
-        refused: &[("stopSignal", Unsaid, "the image's own STOPSIGNAL is sent; set it there")],
-    },
+    Entry { ty: "core.v1.GRPCAction", honoured: &["port", "service"], harmless: &[], refused: &[] },
+    Entry { ty: "core.v1.Lifecycle", honoured: &["postStart", "preStop", "stopSignal"], harmless: &[], refused: &[] },
     Entry {
         ty: "core.v1.LifecycleHandler",
         honoured: &["exec", "httpGet", "sleep"],

@@ -33,6 +33,7 @@ pub(super) fn settle(container: &Value, spec: &Value, path: &str, refused: &mut 
         readiness: handler::probe(container, "readinessProbe", &ports, path, refused),
         post_start: handler::hook(container, "postStart", &ports, path, refused),
         pre_stop: handler::hook(container, "preStop", &ports, path, refused),
+        stop_signal: container.object("lifecycle").text_some("stopSignal").map(str::to_owned),
         restart: restart(container.text("restartPolicy")),
         restart_rules: container.list("restartPolicyRules").iter().map(restart_rule).collect(),
         ports,

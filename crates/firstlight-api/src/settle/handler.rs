@@ -48,6 +48,9 @@ fn handler(of: &Value, ports: &[Port], path: &str, refused: &mut Refusals) -> Op
     } else if let Some(tcp) = of.get_some("tcpSocket") {
         let port = port(tcp.object("port"), ports, &format!("{path}.tcpSocket.port"), refused)?;
         Some(Handler::Tcp { host: tcp.text("host").to_owned(), port })
+    } else if let Some(grpc) = of.get_some("grpc") {
+        let port = port(grpc.object("port"), ports, &format!("{path}.grpc.port"), refused)?;
+        Some(Handler::Grpc { port, service: grpc.text("service").to_owned() })
     } else if let Some(sleep) = of.get_some("sleep") {
         Some(Handler::Sleep(Millis::secs(sleep.int("seconds").and_then(|s| u64::try_from(s).ok()).unwrap_or(0))))
     } else {

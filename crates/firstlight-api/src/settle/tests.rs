@@ -68,6 +68,15 @@ fn rst_6_restart_rules_keep_their_order_and_their_sense() {
 }
 
 #[test]
+fn a_grpc_probe_and_a_stop_signal_are_taken_as_they_are_said() {
+    let probe = json!({ "grpc": { "port": 90, "service": "db" } });
+    let spec = settled(main(json!({ "livenessProbe": probe, "lifecycle": { "stopSignal": "SIGUSR1" } })));
+    let liveness = spec.mains[0].liveness.as_ref().map(|probe| &probe.handler);
+    assert_eq!(liveness, Some(&Handler::Grpc { port: 90, service: "db".to_owned() }));
+    assert_eq!(spec.mains[0].stop_signal.as_deref(), Some("SIGUSR1"));
+}
+
+#[test]
 fn sec_1_container_fields_override_pod_fields() {
     let mut spec = main(json!({ "securityContext": {
         "runAsUser": 5, "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,

@@ -11,6 +11,20 @@ use std::collections::{BTreeMap, BTreeSet};
 const RULES_MAX: usize = 20;
 const EXIT_CODES_MAX: usize = 255;
 
+/// The signals that Linux has, in the words of the API (upstream `pkg/apis/core/types.go`, `Signal`).
+#[rustfmt::skip]
+const STOP_SIGNALS: &[&str] = &[
+    "SIGABRT", "SIGALRM", "SIGBUS", "SIGCHLD", "SIGCLD", "SIGCONT", "SIGFPE", "SIGHUP",
+    "SIGILL", "SIGINT", "SIGIO", "SIGIOT", "SIGKILL", "SIGPIPE", "SIGPOLL", "SIGPROF",
+    "SIGPWR", "SIGQUIT", "SIGRTMAX", "SIGRTMAX-1", "SIGRTMAX-10", "SIGRTMAX-11", "SIGRTMAX-12", "SIGRTMAX-13",
+    "SIGRTMAX-14", "SIGRTMAX-2", "SIGRTMAX-3", "SIGRTMAX-4", "SIGRTMAX-5", "SIGRTMAX-6", "SIGRTMAX-7", "SIGRTMAX-8",
+    "SIGRTMAX-9", "SIGRTMIN", "SIGRTMIN+1", "SIGRTMIN+10", "SIGRTMIN+11", "SIGRTMIN+12", "SIGRTMIN+13", "SIGRTMIN+14",
+    "SIGRTMIN+15", "SIGRTMIN+2", "SIGRTMIN+3", "SIGRTMIN+4", "SIGRTMIN+5", "SIGRTMIN+6", "SIGRTMIN+7", "SIGRTMIN+8",
+    "SIGRTMIN+9", "SIGSEGV", "SIGSTKFLT", "SIGSTOP", "SIGSYS", "SIGTERM", "SIGTRAP", "SIGTSTP",
+    "SIGTTIN", "SIGTTOU", "SIGURG", "SIGUSR1", "SIGUSR2", "SIGVTALRM", "SIGWINCH", "SIGXCPU",
+    "SIGXFSZ",
+];
+
 /// What of the pod a container's rules look at.
 pub(super) struct Pod<'a> {
     pub(super) spec: &'a Value,
@@ -161,6 +175,7 @@ fn stop_signal(signal: &str, spec: &Value, path: &str, refused: &mut Refusals) {
         "windows" if !matches!(signal, "SIGTERM" | "SIGKILL") => {
             refused.unsupported(&at, signal, &["SIGTERM", "SIGKILL"]);
         }
+        "linux" if !STOP_SIGNALS.contains(&signal) => refused.unsupported(&at, signal, STOP_SIGNALS),
         _ => {}
     }
 }

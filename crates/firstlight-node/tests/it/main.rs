@@ -3,6 +3,7 @@
 
 mod ends;
 mod events;
+mod grpc;
 mod life;
 mod machine;
 mod network;

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 /// A server on loopback that gives every request this answer, and tells the request's first line and headers.
-async fn server(answer: &'static str) -> (u16, mpsc::UnboundedReceiver<String>) {
+pub(crate) async fn server(answer: &'static str) -> (u16, mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let (asked, requests) = mpsc::unbounded_channel();
@@ -43,7 +43,7 @@ async fn tls_server(answer: &'static str) -> u16 {
     port
 }
 
-fn readiness(handler: Value) -> Value {
+pub(crate) fn readiness(handler: Value) -> Value {
     let mut probe = json!({ "periodSeconds": 1, "timeoutSeconds": 1, "successThreshold": 1, "failureThreshold": 1 });
     for (key, value) in handler.as_object().unwrap() {
         probe[key] = value.clone();

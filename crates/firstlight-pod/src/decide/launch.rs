@@ -28,6 +28,7 @@ pub(crate) fn launch(spec: &Spec, seen: &Seen, container: &Container) -> Result<
         mounts,
         security: container.security.clone(),
         resources: container.resources,
+        stop_signal: container.stop_signal.clone(),
         termination_message_path: container.termination_message_path.clone(),
         termination_message_from_log: container.termination_message_from_log,
         stdin: container.stdin,

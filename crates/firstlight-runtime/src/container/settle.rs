@@ -59,6 +59,7 @@ pub(crate) fn settle(
         mounts,
         security,
         resources,
+        stop_signal: own_signal,
         termination_message_path,
         termination_message_from_log,
         stdin,
@@ -94,7 +95,12 @@ pub(crate) fn settle(
         filter,
         privileged: security.privileged,
         limits: limits::of(&resources, place.machine_memory),
-        stop_signal: stop_signal(image.config.stop_signal.as_deref().unwrap_or_default())?,
+        stop_signal: match own_signal {
+            Some(name) => {
+                signal(&name).ok_or_else(|| config(format!("lifecycle.stopSignal: {name:?} is no signal")))?
+            }
+            None => stop_signal(image.config.stop_signal.as_deref().unwrap_or_default())?,
+        },
         termination_path: termination_message_path,
         termination_from_log: termination_message_from_log,
         stdin,
@@ -165,17 +171,23 @@ fn check_non_root(security: &Security, image: &Image, place: &Place<'_>, contain
     }
 }
 
-/// TRM-5: by name, with or without `SIG`, or by number.
+/// TRM-5: the image's; SIGTERM if it names none.
 fn stop_signal(text: &str) -> Result<i32, Refused> {
     if text.is_empty() {
         return Ok(libc::SIGTERM);
     }
+    signal(text).ok_or_else(|| Refused {
+        failure: StartFailure::Create,
+        message: format!("the image's STOPSIGNAL {text:?} is no signal"),
+    })
+}
+
+/// By name, with or without `SIG`, or by number.
+fn signal(text: &str) -> Option<i32> {
     let upper = text.to_uppercase();
     let bare = upper.strip_prefix("SIG").unwrap_or(&upper);
     let known = SIGNALS.iter().find(|(name, _)| *name == bare).map(|(_, number)| *number);
-    known.or_else(|| bare.parse().ok().filter(|n| (1..=64).contains(n))).or_else(|| real_time(bare)).ok_or_else(|| {
-        Refused { failure: StartFailure::Create, message: format!("the image's STOPSIGNAL {text:?} is no signal") }
-    })
+    known.or_else(|| bare.parse().ok().filter(|n| (1..=64).contains(n))).or_else(|| real_time(bare))
 }
 
 /// `RTMIN`, `RTMIN+n`, `RTMAX`, `RTMAX-n` as the C library numbers them.
@@ -192,7 +204,7 @@ fn real_time(name: &str) -> Option<i32> {
     Some(RTMAX - offset(name.strip_prefix("RTMAX")?, '-')?)
 }
 
-const SIGNALS: [(&str, i32); 31] = [
+const SIGNALS: [(&str, i32); 34] = [
     ("HUP", libc::SIGHUP),
     ("INT", libc::SIGINT),
     ("QUIT", libc::SIGQUIT),
@@ -224,6 +236,10 @@ const SIGNALS: [(&str, i32); 31] = [
     ("IO", libc::SIGIO),
     ("PWR", libc::SIGPWR),
     ("SYS", libc::SIGSYS),
+    // Other names of three of them.
+    ("CLD", libc::SIGCHLD),
+    ("IOT", libc::SIGIOT),
+    ("POLL", libc::SIGPOLL),
 ];
 
 fn config(message: String) -> Refused {

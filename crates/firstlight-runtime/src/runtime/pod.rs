@@ -497,7 +497,7 @@ fn depends_on_volumes(order: &Order) -> bool {
 fn not_run(handler: &Handler) -> String {
     match handler {
         Handler::Exec(_) => "the pod has no sandbox".to_owned(),
-        Handler::Http { .. } | Handler::Tcp { .. } | Handler::Sleep(_) => {
+        Handler::Http { .. } | Handler::Tcp { .. } | Handler::Grpc { .. } | Handler::Sleep(_) => {
             "only commands are run by the runtime; the node asks the network and the clock itself".to_owned()
         }
     }

@@ -69,7 +69,8 @@ impl History {
                 // Also if it was created and died waiting: else it would be made ahead again and again.
                 coming.not_ahead = true;
                 // Whether another engine asked ahead of its turn is not known: then it counts as a try of its own.
-                if coming.turn.is_some() || coming.launch.is_none() {
+                let untold = coming.launch.is_none() && coming.stage == Stage::Idle;
+                if coming.turn.is_some() || untold {
                     coming.tried = Some(Tried { failure, message: message.to_owned(), at });
                 }
                 coming.stage = Stage::Idle;

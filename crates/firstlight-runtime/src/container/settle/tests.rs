@@ -128,3 +128,17 @@ fn trm_5_stop_signals_by_name_and_number() {
         assert!(stop_signal(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn trm_5_a_containers_own_stop_signal_goes_before_its_images() {
+    let image = with(ImageConfig { stop_signal: Some("SIGQUIT".to_owned()), ..config() });
+    let order =
+        |own: Option<&str>| settled(Launch { stop_signal: own.map(str::to_owned), ..Launch::default() }, &image);
+    assert_eq!(order(None).unwrap().stop_signal, libc::SIGQUIT);
+    assert_eq!(order(Some("SIGUSR1")).unwrap().stop_signal, libc::SIGUSR1);
+    let refused = order(Some("SIGNONE")).unwrap_err();
+    assert_eq!(
+        (refused.failure, refused.message.as_str()),
+        (StartFailure::Config, "lifecycle.stopSignal: \"SIGNONE\" is no signal")
+    );
+}

@@ -5,7 +5,7 @@ use super::{script, with_world};
 use firstlight_pod::action::Signal;
 use firstlight_pod::event::StartFailure;
 use firstlight_pod::spec::{Mount, Resources, Security};
-use firstlight_pod::{Do, Event};
+use firstlight_pod::{Do, Event, Launch};
 use firstlight_runtime::logs::LogOptions;
 
 #[test]
@@ -238,18 +238,20 @@ fn e5_saying_it_twice_changes_nothing() {
 
 #[test]
 fn trm_5_a_stop_is_a_request_that_the_program_may_answer() {
-    with_world(async |world| {
-        world.sandbox().await;
-        let text = "trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.01; done";
-        world.start("c", script(text)).await;
-        // The trap is set before this is printed.
-        let follow = LogOptions { follow: true, limit: Some(6), ..LogOptions::default() };
-        let log = world.runtime().logs(&world.pod, "c", follow).await.unwrap();
-        assert_eq!(soon(read(log)).await, "ready\n");
-        world.ask(Do::Signal { instance: instance("c"), signal: Signal::Stop }).await;
-        assert_eq!(world.exit("c").await.code, 7);
-        assert_eq!(world.log("c").await, "ready\nbye\n");
-    });
+    for (own, name) in [(None, "TERM"), (Some("SIGUSR1".to_owned()), "USR1")] {
+        with_world(async |world| {
+            world.sandbox().await;
+            let text = format!("trap 'echo bye; exit 7' {name}; echo ready; while :; do sleep 0.01; done");
+            world.start("c", Launch { stop_signal: own, ..script(&text) }).await;
+            // The trap is set before this is printed.
+            let follow = LogOptions { follow: true, limit: Some(6), ..LogOptions::default() };
+            let log = world.runtime().logs(&world.pod, "c", follow).await.unwrap();
+            assert_eq!(soon(read(log)).await, "ready\n");
+            world.ask(Do::Signal { instance: instance("c"), signal: Signal::Stop }).await;
+            assert_eq!(world.exit("c").await.code, 7);
+            assert_eq!(world.log("c").await, "ready\nbye\n");
+        });
+    }
 }
 
 #[test]
