@@ -103,8 +103,15 @@ fn take(world: &mut World, step: &str) -> Vec<Turned> {
 /// `stop a; start a b; sandbox 1; remove 1`: neighbours of one kind are written together.
 fn done(turned: &[Turned]) -> String {
     let actions = turned.iter().flat_map(|turned| &turned.plan.actions);
+    let mut retired = Vec::new();
     let words = actions.filter_map(|action| match &action.what {
         Do::Start { instance } => Some(("start", instance.container.clone())),
+        // A stop for the container's own sake begins with its being written down.
+        Do::Retire { instance, .. } => {
+            retired.push(instance.clone());
+            Some(("stop", instance.container.clone()))
+        }
+        Do::Signal { instance, signal: Signal::Stop } if retired.contains(instance) => None,
         Do::Signal { instance, signal: Signal::Stop } => Some(("stop", instance.container.clone())),
         Do::Signal { instance, signal: Signal::Kill } => Some(("kill", instance.container.clone())),
         Do::CreateSandbox { attempt, .. } => Some(("sandbox", attempt.to_string())),
