@@ -3,9 +3,34 @@
 //! Settling (`firstlight_api::settle`) happens once per generation and is the only place that can say "invalid".
 //! Below it nothing is optional that is not optional in meaning: defaults are filled, quantities parsed,
 //! init steps split into [`Init::Once`] and [`Init::Sidecar`], and there is at least one main container.
+//!
+//! | file | what it says |
+//! | --- | --- |
+//! | `spec.rs` | the pod, its identity, its steps, and what its node rules |
+//! | `container` | a container |
+//! | `environment`, `reference` | its variables, and what they and volumes name |
+//! | `handler` | probes and hooks |
+//! | `restart` | whether it runs again |
+//! | `security` | what it may do |
+//! | `volume` | volumes and mounts |
+
+mod container;
+mod environment;
+mod handler;
+mod reference;
+mod restart;
+mod security;
+mod volume;
 
 use crate::time::Millis;
+pub use container::{Container, Port, PullPolicy, Resources};
+pub use environment::{EnvFrom, EnvValue, EnvVar};
+pub use handler::{Handler, Probe};
+pub use reference::{FieldRef, ResourceRef, SourceRef};
+pub use restart::{RestartPolicy, RestartRule};
+pub use security::{Seccomp, Security};
 use std::collections::BTreeMap;
+pub use volume::{HostPathType, Mount, Projection, Volume, VolumeKind};
 
 /// Which pod. Two pods of one name that follow each other differ in `uid`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -156,35 +181,6 @@ pub struct Identity {
     pub options: Vec<String>,
 }
 
-/// `spec.restartPolicy`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum RestartPolicy {
-    /// Restart whatever the exit code.
-    #[default]
-    Always,
-    /// Restart after a failure only.
-    OnFailure,
-    /// Never restart.
-    Never,
-}
-
-/// One entry of `restartPolicyRules`: the first that matches an exit code decides (RST-6). It restarts the container.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RestartRule {
-    /// The exit codes it is about.
-    pub codes: Vec<i32>,
-    /// Whether it matches these (`In`), or all others (`NotIn`).
-    pub listed: bool,
-}
-
-impl RestartRule {
-    /// Whether it is about this exit code.
-    #[must_use]
-    pub fn matches(&self, code: i32) -> bool {
-        self.codes.contains(&code) == self.listed
-    }
-}
-
 /// One entry of `spec.initContainers`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Init {
@@ -202,387 +198,4 @@ impl Init {
             Init::Once(c) | Init::Sidecar(c) => c,
         }
     }
-}
-
-/// A container, settled.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Container {
-    /// Unique in the pod.
-    pub name: String,
-    /// The image reference as written.
-    pub image: String,
-    /// When to pull, defaulted from the tag (IMG-1).
-    pub pull: PullPolicy,
-    /// Overrides the image's entrypoint; unexpanded.
-    pub command: Vec<String>,
-    /// Overrides the image's cmd; unexpanded.
-    pub args: Vec<String>,
-    /// Overrides the image's working directory.
-    pub working_dir: Option<String>,
-    /// Whole ConfigMaps or Secrets as environment, in order.
-    pub env_from: Vec<EnvFrom>,
-    /// Single variables, in order.
-    pub env: Vec<EnvVar>,
-    /// Where volumes appear.
-    pub mounts: Vec<Mount>,
-    /// Declared ports, for named probe ports.
-    pub ports: Vec<Port>,
-    /// Requests and limits.
-    pub resources: Resources,
-    /// Users, capabilities and the rest, pod-level values already merged in (SEC-1).
-    pub security: Security,
-    /// Holds liveness and readiness back until it succeeds.
-    pub startup: Option<Probe>,
-    /// Restarts the container when it fails.
-    pub liveness: Option<Probe>,
-    /// Decides `ready`.
-    pub readiness: Option<Probe>,
-    /// Runs right after start and holds back later containers (HOK-1).
-    pub post_start: Option<Handler>,
-    /// Runs before the stop signal, inside the grace (TRM-4).
-    pub pre_stop: Option<Handler>,
-    /// The signal that asks it to stop, by name, rather than the image's (TRM-5).
-    pub stop_signal: Option<String>,
-    /// Container-level restart policy of a main or a regular init (RST-4, RST-5).
-    pub restart: Option<RestartPolicy>,
-    /// What its exit codes mean beyond that policy; only with one of its own (RST-6).
-    pub restart_rules: Vec<RestartRule>,
-    /// Where the container may leave a last word; `/dev/termination-log` by default.
-    pub termination_message_path: String,
-    /// Whether an empty message after a failure is replaced by the end of the log (MSG-3).
-    pub termination_message_from_log: bool,
-    /// Keep stdin open for attach.
-    pub stdin: bool,
-    /// Close stdin after the first attach ends.
-    pub stdin_once: bool,
-    /// Give it a terminal.
-    pub tty: bool,
-}
-
-/// `imagePullPolicy`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum PullPolicy {
-    /// Resolve the tag at every start.
-    Always,
-    /// Pull only what is absent.
-    #[default]
-    IfNotPresent,
-    /// Use what is there or fail.
-    Never,
-}
-
-/// A ConfigMap or a Secret of the pod's namespace, by name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SourceRef {
-    /// A ConfigMap.
-    ConfigMap(String),
-    /// A Secret.
-    Secret(String),
-}
-
-/// One `envFrom` entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EnvFrom {
-    /// Where the keys come from.
-    pub source: SourceRef,
-    /// Prepended to every key.
-    pub prefix: String,
-    /// Whether the source may be missing.
-    pub optional: bool,
-}
-
-/// One `env` entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EnvVar {
-    /// The variable's name.
-    pub name: String,
-    /// Where its value comes from.
-    pub value: EnvValue,
-}
-
-/// Where a variable's value comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EnvValue {
-    /// Literal text with `$(NAME)` references (ENV-2).
-    Text(String),
-    /// A key of a ConfigMap or Secret.
-    Key {
-        /// Which object.
-        source: SourceRef,
-        /// Which key.
-        key: String,
-        /// Whether object and key may be missing.
-        optional: bool,
-    },
-    /// A field of the pod.
-    Field(FieldRef),
-    /// A resource of a container.
-    Resource(ResourceRef),
-}
-
-/// A downward API field (ENV-9).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FieldRef {
-    /// `metadata.name`
-    Name,
-    /// `metadata.namespace`
-    Namespace,
-    /// `metadata.uid`
-    Uid,
-    /// `metadata.labels['key']`
-    Label(String),
-    /// `metadata.annotations['key']`
-    Annotation(String),
-    /// `metadata.labels`, volumes only
-    Labels,
-    /// `metadata.annotations`, volumes only
-    Annotations,
-    /// `spec.nodeName`
-    NodeName,
-    /// `spec.serviceAccountName`
-    ServiceAccountName,
-    /// `status.hostIP` and `status.hostIPs`
-    HostIp,
-    /// `status.podIP` and `status.podIPs`
-    PodIp,
-}
-
-/// A downward API resource (ENV-10).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResourceRef {
-    /// Whose resource.
-    pub container: String,
-    /// `limits.cpu`, `limits.memory`, `requests.cpu`, `requests.memory`, ...
-    pub resource: String,
-    /// Divisor, in millionths of the base unit so that `1m` cores and `1Mi` bytes are both exact.
-    pub divisor_micro: u128,
-}
-
-/// Where a volume appears in a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mount {
-    /// The volume's name.
-    pub volume: String,
-    /// Absolute path in the container.
-    pub path: String,
-    /// Relative path inside the volume; empty for its root. Resolved when the container is created, hence late.
-    pub sub_path: String,
-    /// Whether `sub_path` contains `$(NAME)` references (`subPathExpr`).
-    pub sub_path_expr: bool,
-    /// Mount it read-only.
-    pub read_only: bool,
-}
-
-/// A declared port.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Port {
-    /// Its name, or empty.
-    pub name: String,
-    /// The number.
-    pub port: u16,
-}
-
-/// Requests and limits; CPU in thousandths of a core, memory and storage in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Resources {
-    /// CPU request.
-    pub cpu_request: Option<u64>,
-    /// CPU limit.
-    pub cpu_limit: Option<u64>,
-    /// Memory request.
-    pub memory_request: Option<u64>,
-    /// Memory limit.
-    pub memory_limit: Option<u64>,
-}
-
-/// What the container's processes may do, pod-level values merged in.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Security {
-    /// `runAsUser`.
-    pub user: Option<u32>,
-    /// `runAsGroup`.
-    pub group: Option<u32>,
-    /// `runAsNonRoot`: refuse to start as uid 0 (SEC-2).
-    pub non_root: bool,
-    /// `supplementalGroups` and `fsGroup`.
-    pub groups: Vec<u32>,
-    /// Capabilities added to the default set, without `CAP_`; `ALL` means all.
-    pub add_capabilities: Vec<String>,
-    /// Capabilities dropped; `ALL` means all.
-    pub drop_capabilities: Vec<String>,
-    /// All powers of the host's root. Refused unless the engine allows it.
-    pub privileged: bool,
-    /// The root filesystem cannot be written.
-    pub read_only_root: bool,
-    /// `allowPrivilegeEscalation: false`.
-    pub no_new_privs: bool,
-    /// The system call filter.
-    pub seccomp: Seccomp,
-}
-
-/// The system call filter of a container.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Seccomp {
-    /// The runtime's default list. Firstlight uses it where Kubernetes says nothing: safe by default.
-    #[default]
-    RuntimeDefault,
-    /// No filter, asked for by name.
-    Unconfined,
-}
-
-/// A probe, settled (PRB-1).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Probe {
-    /// What is asked.
-    pub handler: Handler,
-    /// Wait after start before the first try.
-    pub initial_delay: Millis,
-    /// Time between tries.
-    pub period: Millis,
-    /// How long one try may take.
-    pub timeout: Millis,
-    /// Successes in a row to become successful.
-    pub success_threshold: u32,
-    /// Failures in a row to become failed.
-    pub failure_threshold: u32,
-    /// Grace used when this probe's failure stops the container.
-    pub grace: Option<Millis>,
-}
-
-/// What a probe or a hook does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Handler {
-    /// Run a command in the container; taken literally (HOK-5).
-    Exec(Vec<String>),
-    /// Ask a URL; the host defaults to the pod's address.
-    Http {
-        /// Empty: the pod's address.
-        host: String,
-        /// Port, by number; names are resolved when settling.
-        port: u16,
-        /// Path and query.
-        path: String,
-        /// Whether to speak TLS (certificates are not checked, as in Kubernetes).
-        https: bool,
-        /// Extra headers.
-        headers: Vec<(String, String)>,
-    },
-    /// Open a connection.
-    Tcp {
-        /// Empty: the pod's address.
-        host: String,
-        /// Port.
-        port: u16,
-    },
-    /// Ask `grpc.health.v1.Health/Check`, without TLS; only probes do. Always at the pod's address.
-    Grpc {
-        /// Port.
-        port: u16,
-        /// What is asked about; empty for the server as a whole.
-        service: String,
-    },
-    /// Do nothing for this long.
-    Sleep(Millis),
-}
-
-/// A volume.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Volume {
-    /// Unique in the pod.
-    pub name: String,
-    /// What it is.
-    pub kind: VolumeKind,
-}
-
-/// What a volume is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum VolumeKind {
-    /// A directory that lives as long as the pod.
-    EmptyDir {
-        /// On a tmpfs.
-        memory: bool,
-        /// Size limit in bytes.
-        size_limit: Option<u64>,
-    },
-    /// Files made from ConfigMaps, Secrets and pod fields, replaced as a whole (VOL-6).
-    Files {
-        /// Where the files come from, in order; later ones win.
-        projections: Vec<Projection>,
-        /// Mode of files that name none.
-        default_mode: u32,
-        /// Whether the files stay in memory (secrets).
-        memory: bool,
-    },
-    /// A path of the host. Refused unless the engine allows it.
-    HostPath {
-        /// Absolute path on the host.
-        path: String,
-        /// The check asked for by `type`.
-        check: HostPathType,
-    },
-}
-
-impl VolumeKind {
-    /// The sources of a [`VolumeKind::Files`]; none for the others.
-    #[must_use]
-    pub fn projections(&self) -> &[Projection] {
-        match self {
-            VolumeKind::Files { projections, .. } => projections,
-            VolumeKind::EmptyDir { .. } | VolumeKind::HostPath { .. } => &[],
-        }
-    }
-}
-
-/// Part of a [`VolumeKind::Files`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Projection {
-    /// Keys of a ConfigMap or Secret.
-    Source {
-        /// Which object.
-        source: SourceRef,
-        /// Key, relative path and mode; empty means every key under its own name.
-        items: Vec<(String, String, Option<u32>)>,
-        /// Whether object and keys may be missing.
-        optional: bool,
-    },
-    /// A pod field as a file.
-    Field {
-        /// Relative path.
-        path: String,
-        /// Which field.
-        field: FieldRef,
-        /// Mode, if not the default.
-        mode: Option<u32>,
-    },
-    /// A container's resource as a file.
-    Resource {
-        /// Relative path.
-        path: String,
-        /// Which resource.
-        resource: ResourceRef,
-        /// Mode, if not the default.
-        mode: Option<u32>,
-    },
-}
-
-/// `hostPath.type` (VOL-10).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum HostPathType {
-    /// No check.
-    #[default]
-    Unset,
-    /// Made if missing, mode 0755.
-    DirectoryOrCreate,
-    /// Must be a directory.
-    Directory,
-    /// Made if missing, mode 0644.
-    FileOrCreate,
-    /// Must be a regular file.
-    File,
-    /// Must be a socket.
-    Socket,
-    /// Must be a character device.
-    CharDevice,
-    /// Must be a block device.
-    BlockDevice,
 }

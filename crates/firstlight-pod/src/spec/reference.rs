@@ -1,0 +1,48 @@
+//! What variables and volumes name: other objects, and the pod's own fields and resources.
+
+/// A ConfigMap or a Secret of the pod's namespace, by name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SourceRef {
+    /// A ConfigMap.
+    ConfigMap(String),
+    /// A Secret.
+    Secret(String),
+}
+
+/// A downward API field (ENV-9).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FieldRef {
+    /// `metadata.name`
+    Name,
+    /// `metadata.namespace`
+    Namespace,
+    /// `metadata.uid`
+    Uid,
+    /// `metadata.labels['key']`
+    Label(String),
+    /// `metadata.annotations['key']`
+    Annotation(String),
+    /// `metadata.labels`, volumes only
+    Labels,
+    /// `metadata.annotations`, volumes only
+    Annotations,
+    /// `spec.nodeName`
+    NodeName,
+    /// `spec.serviceAccountName`
+    ServiceAccountName,
+    /// `status.hostIP` and `status.hostIPs`
+    HostIp,
+    /// `status.podIP` and `status.podIPs`
+    PodIp,
+}
+
+/// A downward API resource (ENV-10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceRef {
+    /// Whose resource.
+    pub container: String,
+    /// `limits.cpu`, `limits.memory`, `requests.cpu`, `requests.memory`, ...
+    pub resource: String,
+    /// Divisor, in millionths of the base unit so that `1m` cores and `1Mi` bytes are both exact.
+    pub divisor_micro: u128,
+}
