@@ -56,7 +56,8 @@ pub(crate) fn same_but_for_times(old: &Value, new: &Value) -> bool {
         return true;
     }
     let (Some(left), Some(right)) = (managers(old), managers(new)) else { return false };
-    if left.len() != right.len() || !left.iter().zip(right).all(|(left, right)| same_entry(left, right)) {
+    // Entries are in the order of their times.
+    if left.len() != right.len() || !left.iter().all(|left| right.iter().any(|right| same_entry(left, right))) {
         return false;
     }
     same_but(old, new, "metadata", |old, new| same_but(old, new, "managedFields", |_, _| true))
@@ -93,3 +94,6 @@ fn about(ask: &Ask<'_>, mut error: StatusError) -> StatusError {
     }
     error
 }
+
+#[cfg(test)]
+mod tests;

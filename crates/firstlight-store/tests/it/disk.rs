@@ -90,7 +90,10 @@ async fn a_write_whose_fsync_failed_is_not_acknowledged_and_the_log_is_made_anew
         };
     }
     acknowledged.extend(writer.kill().iter().filter_map(|said| said.parse::<u64>().ok()));
-    assert!(dir.path().join("objects.2.sqlite").exists());
+    // The second log, or a later one: the thread that writes it may have come to its own twelfth meanwhile.
+    let logs = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let logs: Vec<String> = logs.filter(|name| name.ends_with(".sqlite")).collect();
+    assert!(!logs.is_empty() && !logs.contains(&"objects.1.sqlite".to_owned()), "{logs:?}");
     let store = Store::open(dir.path()).unwrap();
     let kept: BTreeSet<u64> = store.list(PODS, None).items.iter().map(|object| mark(object)).collect();
     assert!(acknowledged.is_subset(&kept));
