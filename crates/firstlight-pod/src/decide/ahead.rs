@@ -54,7 +54,7 @@ fn may_be_ahead(turn: &Turn<'_>, container: &Container, role: Role) -> bool {
         Some(Next::Coming(_) | Next::Live(_)) => false,
     };
     let wanted = match (history.past(), role) {
-        (Some(past), Role::Main) => past.lost || restart::again(turn.spec, container, role, past),
+        (Some(past), Role::Main) => restart::again(turn.spec, container, role, past),
         (Some(_), Role::Once | Role::Sidecar) | (None, _) => true,
     };
     let first_here = !history.had_turn_in(turn.seen.sandbox.attempt());

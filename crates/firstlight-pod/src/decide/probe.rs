@@ -3,6 +3,7 @@
 
 use super::expand;
 use super::life::Life;
+use super::restart;
 use super::step;
 use super::turn::{Role, Turn};
 use crate::action::Do;
@@ -43,16 +44,16 @@ pub(crate) fn due(turn: &mut Turn<'_>, life: &Life) {
             && role != Role::Once
             && step::post_start_done(container, live)
         {
-            of_container(turn, life, container, live);
+            of_container(turn, life, container, role, live);
         }
     }
 }
 
-fn of_container(turn: &mut Turn<'_>, life: &Life, container: &Container, live: &Live) {
+fn of_container(turn: &mut Turn<'_>, life: &Life, container: &Container, role: Role, live: &Live) {
     let startup = startup(container, live);
     // Once a container is to end, only its readiness still matters (TRM-12, PRB-4).
-    let judged =
-        *life == Life::Living && live.stop_asked.is_none() && live.retire_asked.is_none() && live.retired.is_none();
+    let stays = live.stop_asked.is_none() && restart::stop_reason(container, role, live).is_none();
+    let judged = *life == Life::Living && stays;
     let kinds = [
         (ProbeKind::Startup, &container.startup, judged && startup.is_none()),
         (ProbeKind::Liveness, &container.liveness, judged && startup == Some(true)),

@@ -1,6 +1,6 @@
 use super::streaks::Streaks;
 use super::*;
-use crate::event::{Exit, Instance};
+use crate::event::{Exit, Instance, StopReason};
 use crate::status::{ContainerStatus, State};
 
 /// What a probe's result is by the book: a counter that the thresholds are held against at every try.
@@ -236,4 +236,15 @@ fn what_was_created_ahead_and_died_waiting_is_not_made_ahead_again() {
     let seen = folded(&[sandbox(0), created(0), died]);
     let coming = seen.history("m").coming().expect("its turn is still to come");
     assert_eq!((coming.not_ahead, &coming.tried, &coming.stage), (true, &None, &Stage::Idle));
+}
+
+#[test]
+fn why_a_container_is_stopped_stands_once_it_is_written_down() {
+    let retired = |reason| Event::Retired { instance: instance(0), reason, at: Now(6) };
+    let reasons = [StopReason::Changed, StopReason::Liveness].map(retired);
+    let [first, second] = reasons;
+    let seen = folded(&[sandbox(0), created(0), started(0), first, second, exited(0, 0)]);
+    assert_eq!(seen.history("m").past().and_then(|past| past.retired), Some(StopReason::Changed));
+    let seen = folded(&[sandbox(0), created(0), started(0), exited(0, 0), retired(StopReason::Changed)]);
+    assert_eq!(seen.history("m").past().and_then(|past| past.retired), None, "that end was its own");
 }
