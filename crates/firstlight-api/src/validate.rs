@@ -32,6 +32,8 @@ mod stateful_set;
 mod text;
 mod volume;
 
+pub(crate) use env::NO_ENV_SOURCE;
+
 use crate::honoured;
 use crate::object::{Resource, resources as served};
 use crate::refuse::Refusals;

@@ -1,5 +1,6 @@
 //! What to do, and why.
 
+use crate::draft::Draft;
 use crate::event::{Hook, Instance, ProbeKind, StopReason};
 use crate::spec::{Handler, HostPathType, Identity, Mount, PullPolicy, Resources, Security};
 use crate::time::Millis;
@@ -156,6 +157,9 @@ pub struct Launch {
     pub stdin_once: bool,
     /// Give it a terminal.
     pub tty: bool,
+    /// What command, arguments, environment and mounts are to be made of, if files of the pod's volumes decide them
+    /// (ENV-11): they are empty then, and completed by whoever can read those files.
+    pub draft: Option<Box<Draft>>,
 }
 
 /// A volume to set up.

@@ -19,7 +19,7 @@
 mod ahead;
 mod conditions;
 mod drain;
-mod expand;
+pub(crate) mod expand;
 mod init;
 mod launch;
 mod life;

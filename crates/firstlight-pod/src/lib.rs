@@ -20,6 +20,8 @@
 pub mod action;
 mod backoff;
 pub mod decide;
+pub mod draft;
+pub mod env_file;
 pub mod event;
 pub mod plan;
 pub mod report;

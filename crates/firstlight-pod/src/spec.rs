@@ -26,7 +26,7 @@ use crate::time::Millis;
 pub use container::{Container, Port, PullPolicy, Resources};
 pub use environment::{EnvFrom, EnvValue, EnvVar};
 pub use handler::{Handler, Probe};
-pub use reference::{FieldRef, ResourceRef, SourceRef};
+pub use reference::{FieldRef, FileRef, ResourceRef, SourceRef};
 pub use restart::{RestartPolicy, RestartRule};
 pub use security::{Seccomp, Security};
 use std::collections::BTreeMap;

@@ -19,6 +19,7 @@
 mod empty;
 mod files;
 mod host;
+mod variables;
 
 use crate::Allow;
 use crate::beneath::{self, Links};
@@ -30,6 +31,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+
+pub use variables::variable;
 
 /// A volume that could not be set up: what [`firstlight_pod::Event::VolumesFailed`] carries.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -267,9 +267,15 @@ pub const TABLE: &[Entry] = &[
     Entry { ty: "core.v1.EnvVar", honoured: &["name", "value", "valueFrom"], harmless: &[], refused: &[] },
     Entry {
         ty: "core.v1.EnvVarSource",
-        honoured: &["fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef"],
+        honoured: &["fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef"],
         harmless: &[],
-        refused: &[("fileKeyRef", Unsaid, "env files are not read yet; source the file in the container's command")],
+        refused: &[],
+    },
+    Entry {
+        ty: "core.v1.FileKeySelector",
+        honoured: &["volumeName", "path", "key", "optional"],
+        harmless: &[],
+        refused: &[],
     },
     Entry {
         ty: "core.v1.ObjectFieldSelector",

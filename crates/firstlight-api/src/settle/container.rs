@@ -3,9 +3,10 @@
 use super::{handler, reference, restart, security};
 use crate::quantity::Quantity;
 use crate::refuse::Refusals;
+use crate::validate::NO_ENV_SOURCE;
 use crate::view::View;
 use firstlight_pod::spec::{
-    Container, EnvFrom, EnvValue, EnvVar, Mount, Port, PullPolicy, Resources, RestartRule, SourceRef,
+    Container, EnvFrom, EnvValue, EnvVar, FileRef, Mount, Port, PullPolicy, Resources, RestartRule, SourceRef,
 };
 use serde_json::Value;
 
@@ -111,9 +112,12 @@ fn env_value(from: &Value, own: &str, path: &str, refused: &mut Refusals) -> Opt
         reference::field_ref(of, &format!("{path}.fieldRef"), refused).map(EnvValue::Field)
     } else if let Some(of) = from.get_some("resourceFieldRef") {
         reference::resource_ref(of, Some(own), &format!("{path}.resourceFieldRef"), refused).map(EnvValue::Resource)
+    } else if let Some(of) = from.get_some("fileKeyRef") {
+        let text = |key: &str| of.text(key).to_owned();
+        let (volume, path, key) = (text("volumeName"), text("path"), text("key"));
+        Some(EnvValue::File(FileRef { volume, path, key, optional: of.flag("optional") }))
     } else {
-        refused
-            .required(path, "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`");
+        refused.required(path, NO_ENV_SOURCE);
         None
     }
 }

@@ -2,8 +2,8 @@ use super::pod;
 use firstlight_pod::Millis;
 use firstlight_pod::Spec;
 use firstlight_pod::spec::{
-    EnvValue, FieldRef, Handler, HostPathType, Init, Projection, PullPolicy, Resources, RestartPolicy, RestartRule,
-    Seccomp, SourceRef, VolumeKind,
+    EnvValue, FieldRef, FileRef, Handler, HostPathType, Init, Projection, PullPolicy, Resources, RestartPolicy,
+    RestartRule, Seccomp, SourceRef, VolumeKind,
 };
 use serde_json::{Value, json};
 
@@ -136,6 +136,7 @@ fn env_in_every_form() {
             { "name": "D", "valueFrom": { "fieldRef": { "fieldPath": "metadata.labels['app.io/x']" } } },
             { "name": "F", "valueFrom": { "resourceFieldRef": { "resource": "limits.cpu", "divisor": "1m" } } },
             { "name": "G", "valueFrom": { "resourceFieldRef": { "resource": "requests.memory", "containerName": "o", "divisor": "0" } } },
+            { "name": "H", "valueFrom": { "fileKeyRef": { "volumeName": "v", "path": "a/b", "key": "k", "optional": true } } },
         ] })));
     let main = &spec.mains[0];
     assert_eq!(main.env_from[0].prefix, "P_");
@@ -149,6 +150,8 @@ fn env_in_every_form() {
     assert_eq!(values[4], &EnvValue::Field(FieldRef::Label("app.io/x".into())));
     assert!(matches!(values[5], EnvValue::Resource(r) if r.container == "main" && r.divisor_micro == 1000));
     assert!(matches!(values[6], EnvValue::Resource(r) if r.container == "o" && r.divisor_micro == 1_000_000));
+    let file = FileRef { volume: "v".into(), path: "a/b".into(), key: "k".into(), optional: true };
+    assert_eq!(values[7], &EnvValue::File(file));
 }
 
 #[test]

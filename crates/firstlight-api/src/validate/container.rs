@@ -50,7 +50,7 @@ pub(super) fn check(container: &Value, pod: &Pod<'_>, role: Role, path: &str, re
     let messages = ["File", "FallbackToLogsOnError"];
     one_of(container, "terminationMessagePolicy", &messages, path, refused);
     ports(container, path, refused);
-    env::check(container, path, refused);
+    env::check(container, pod.volumes, path, refused);
     volume::mounts(container, pod.volumes, path, refused);
     resources::check(container.object("resources"), &format!("{path}.resources"), refused);
     resize_policy(container, role, path, refused);

@@ -5,11 +5,20 @@ use crate::refuse::Refusals;
 use crate::settle::{ENV_FIELDS, field, resource_name_ok};
 use crate::view::View;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// What a value may come from.
 const SOURCES: [&str; 5] = ["fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef"];
 
-pub(super) fn check(container: &Value, path: &str, refused: &mut Refusals) {
+/// What a value that comes from nowhere is told.
+pub(crate) const NO_ENV_SOURCE: &str =
+    "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`";
+
+/// The longest name a variable may have in a file (upstream: `validateFileKeySelector`).
+const FILE_KEY_MAX: usize = 128;
+
+/// Checks a container's variables; files that they come from are in one of the pod's `volumes`.
+pub(super) fn check(container: &Value, volumes: &BTreeMap<&str, &Value>, path: &str, refused: &mut Refusals) {
     for (i, var) in container.list("env").iter().enumerate() {
         let at = format!("{path}.env[{i}]");
         match var.text("name") {
@@ -17,7 +26,11 @@ pub(super) fn check(container: &Value, path: &str, refused: &mut Refusals) {
             name => refused.each(&format!("{at}.name"), name, text::env_name(name)),
         }
         if let Some(from) = var.get_some("valueFrom") {
-            value_from(from, var.text("value"), &format!("{at}.valueFrom"), refused);
+            let at = format!("{at}.valueFrom");
+            value_from(from, var.text("value"), &at, refused);
+            if let Some(of) = from.get_some("fileKeyRef") {
+                file_ref(of, volumes, &format!("{at}.fileKeyRef"), refused);
+            }
         }
     }
     for (i, from) in container.list("envFrom").iter().enumerate() {
@@ -28,9 +41,7 @@ pub(super) fn check(container: &Value, path: &str, refused: &mut Refusals) {
 fn value_from(from: &Value, value: &str, path: &str, refused: &mut Refusals) {
     let given = SOURCES.iter().filter(|key| from.get_some(key).is_some()).count();
     if given == 0 {
-        let words =
-            "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`";
-        refused.invalid(path, "", words);
+        refused.invalid(path, "", NO_ENV_SOURCE);
     } else if !value.is_empty() {
         refused.invalid(path, "", "may not be specified when `value` is not empty");
     } else if given > 1 {
@@ -121,6 +132,28 @@ fn key_ref(of: &Value, path: &str, refused: &mut Refusals) {
         "" => refused.required(&format!("{path}.key"), ""),
         key => refused.each(&format!("{path}.key"), key, text::config_key(key)),
     }
+}
+
+/// A variable of a file, which must be in an `emptyDir`: the pod's own containers write it (ENV-11).
+fn file_ref(of: &Value, volumes: &BTreeMap<&str, &Value>, path: &str, refused: &mut Refusals) {
+    let at = format!("{path}.key");
+    match of.text("key") {
+        "" => refused.required(&at, ""),
+        key if key.len() > FILE_KEY_MAX => refused.too_long(&at, FILE_KEY_MAX),
+        key => refused.each(&at, key, text::env_name(key)),
+    }
+    let at = format!("{path}.volumeName");
+    match of.text("volumeName") {
+        "" => refused.required(&at, ""),
+        name => match volumes.get(name) {
+            None => refused.not_found(&at, name),
+            Some(volume) if !super::volume::is_empty_dir(volume) => {
+                refused.invalid(&at, name, "referenced volume must be of type emptyDir");
+            }
+            Some(_) => {}
+        },
+    }
+    super::volume::file_path(of, path, refused);
 }
 
 fn env_from(from: &Value, path: &str, refused: &mut Refusals) {

@@ -58,6 +58,12 @@ fn source(volume: &Value, path: &str, refused: &mut Refusals) {
     }
 }
 
+/// Whether the volume is an `emptyDir`, as one is that says nothing (VOL-17).
+pub(super) fn is_empty_dir(volume: &Value) -> bool {
+    let mut kinds = volume.as_object().into_iter().flatten().filter(|(key, value)| *key != "name" && !value.is_null());
+    kinds.all(|(kind, _)| kind == "emptyDir")
+}
+
 fn reference(of: &Value, key: &str, path: &str, refused: &mut Refusals) {
     let at = format!("{path}.{key}");
     match of.text(key) {
@@ -85,7 +91,7 @@ fn key_paths(of: &Value, path: &str, refused: &mut Refusals) {
 }
 
 /// A file of a volume: below it, and not one of the names that the atomic swap uses (VOL-6).
-fn file_path(item: &Value, path: &str, refused: &mut Refusals) {
+pub(super) fn file_path(item: &Value, path: &str, refused: &mut Refusals) {
     let at = format!("{path}.path");
     let file = item.text("path");
     if file.is_empty() {

@@ -5,14 +5,15 @@
 //! once than the node has hands for.
 //!
 //! Not ahead: what must resolve its image's tag at every start (IMG-12), what mounts a path an init may still
-//! make (`subPath`), what cannot be resolved yet, and what the runtime refused to create ahead.
+//! make (`subPath`), what reads its variables from a file an init may still write (ENV-11), what cannot be resolved
+//! yet, and what the runtime refused to create ahead.
 
 use super::launch;
 use super::restart;
 use super::turn::{Role, Turn};
 use crate::action::Do;
 use crate::seen::{Coming, Next, Stage};
-use crate::spec::{Container, PullPolicy};
+use crate::spec::{Container, EnvValue, PullPolicy};
 
 /// Creates ahead whatever can be.
 pub(crate) fn create(turn: &mut Turn<'_>) {
@@ -58,6 +59,8 @@ fn may_be_ahead(turn: &Turn<'_>, container: &Container, role: Role) -> bool {
         (Some(_), Role::Once | Role::Sidecar) | (None, _) => true,
     };
     let first_here = !history.had_turn_in(turn.seen.sandbox.attempt());
-    let settled = container.pull != PullPolicy::Always && container.mounts.iter().all(|m| m.sub_path.is_empty());
+    let settled = container.pull != PullPolicy::Always
+        && container.mounts.iter().all(|m| m.sub_path.is_empty())
+        && !container.env.iter().any(|var| matches!(var.value, EnvValue::File(_)));
     untouched && wanted && first_here && settled
 }

@@ -36,7 +36,7 @@ pub(crate) fn expand(text: &str, mut value: impl FnMut(&str) -> Option<String>) 
 pub(crate) fn probe_command(command: &[String], env: &[EnvVar]) -> Vec<String> {
     let value = |name: &str| match &env.iter().rfind(|var| var.name == name)?.value {
         EnvValue::Text(text) => Some(text.clone()),
-        EnvValue::Key { .. } | EnvValue::Field(_) | EnvValue::Resource(_) => Some(String::new()),
+        EnvValue::Key { .. } | EnvValue::Field(_) | EnvValue::Resource(_) | EnvValue::File(_) => Some(String::new()),
     };
     command.iter().map(|word| expand(word, value)).collect()
 }

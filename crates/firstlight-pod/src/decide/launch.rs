@@ -1,9 +1,9 @@
-//! With what exactly is a container created? References resolved, `$(NAME)` expanded (section 1.20).
+//! With what exactly is a container created? References resolved, and put together by `draft.rs` (section 1.20).
 
-use super::expand::expand;
 use crate::action::Launch;
+use crate::draft::{Complete, Draft, Holds, Variable};
 use crate::seen::Seen;
-use crate::spec::{Container, EnvFrom, EnvValue, EnvVar, FieldRef, Mount, ResourceRef, SourceRef, Spec};
+use crate::spec::{Container, EnvFrom, EnvValue, EnvVar, FieldRef, ResourceRef, SourceRef, Spec};
 
 /// Why a container cannot be put together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,14 +16,21 @@ pub(crate) enum Unresolved {
 
 /// Everything needed to create the container now.
 pub(crate) fn launch(spec: &Spec, seen: &Seen, container: &Container) -> Result<Launch, Unresolved> {
-    let env = Environment::of(spec, seen, container)?;
-    let expanded = |texts: &[String]| texts.iter().map(|text| expand(text, |name| env.get(name))).collect();
-    let mut mounts = container.mounts.iter().map(|mount| env.mount(mount)).collect::<Result<Vec<Mount>, _>>()?;
-    mounts.sort_by_key(|mount| mount.path.split('/').filter(|part| !part.is_empty()).count());
+    let draft = Draft {
+        variables: variables(spec, seen, container)?,
+        command: container.command.clone(),
+        args: container.args.clone(),
+        mounts: container.mounts.clone(),
+    };
+    let known = draft.is_known();
+    let Complete { env, command, args, mounts } = match known {
+        true => draft.complete(|_| Ok(None)).map_err(Unresolved::Wrong)?,
+        false => Complete::default(),
+    };
     Ok(Launch {
         image: container.image.clone(),
-        command: expanded(&container.command),
-        args: expanded(&container.args),
+        command,
+        args,
         working_dir: container.working_dir.clone(),
         mounts,
         security: container.security.clone(),
@@ -34,94 +41,62 @@ pub(crate) fn launch(spec: &Spec, seen: &Seen, container: &Container) -> Result<
         stdin: container.stdin,
         stdin_once: container.stdin_once,
         tty: container.tty,
-        env: env.0,
+        env,
+        draft: (!known).then(|| Box::new(draft)),
     })
 }
 
-/// Variables in order of definition, names unique; a later definition takes the place of an earlier one.
-struct Environment(Vec<(String, String)>);
-
-impl Environment {
-    /// ENV-1: the node's variables, then `envFrom`, then `env`.
-    fn of(spec: &Spec, seen: &Seen, container: &Container) -> Result<Environment, Unresolved> {
-        let mut env = Environment(Vec::new());
-        for (name, value) in &spec.rules.environment {
-            env.set(name, value.clone());
-        }
-        for from in &container.env_from {
-            env.import(seen, from)?;
-        }
-        for EnvVar { name, value } in &container.env {
-            if let Some(value) = env.value(spec, seen, value)? {
-                env.set(name, value);
-            }
-        }
-        Ok(env)
+/// ENV-1: the node's variables, then `envFrom`, then `env`.
+fn variables(spec: &Spec, seen: &Seen, container: &Container) -> Result<Vec<Variable>, Unresolved> {
+    let node = spec.rules.environment.iter();
+    let mut variables: Vec<Variable> = node.map(|(name, value)| known(name.clone(), value.clone())).collect();
+    for from in &container.env_from {
+        import(seen, from, &mut variables)?;
     }
-
-    fn get(&self, name: &str) -> Option<String> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
-    }
-
-    fn set(&mut self, name: &str, value: String) {
-        match self.0.iter_mut().find(|(known, _)| known == name) {
-            Some((_, known)) => *known = value,
-            None => self.0.push((name.to_owned(), value)),
+    for EnvVar { name, value } in &container.env {
+        if let Some(value) = holds(spec, seen, value)? {
+            variables.push(Variable { name: name.clone(), value });
         }
     }
+    Ok(variables)
+}
 
-    /// ENV-6.
-    fn import(&mut self, seen: &Seen, from: &EnvFrom) -> Result<(), Unresolved> {
-        match seen.sources.get(&from.source) {
-            None => Err(Unresolved::Untold(from.source.clone())),
-            Some(None) if from.optional => Ok(()),
-            Some(None) => Err(Unresolved::Wrong(not_found(&from.source))),
-            Some(Some(data)) => {
-                for (key, value) in data {
-                    self.set(&format!("{}{key}", from.prefix), String::from_utf8_lossy(value).into_owned());
-                }
-                Ok(())
-            }
+fn known(name: String, value: String) -> Variable {
+    Variable { name, value: Holds::Known(value) }
+}
+
+/// ENV-6.
+fn import(seen: &Seen, from: &EnvFrom, variables: &mut Vec<Variable>) -> Result<(), Unresolved> {
+    match seen.sources.get(&from.source) {
+        None => Err(Unresolved::Untold(from.source.clone())),
+        Some(None) if from.optional => Ok(()),
+        Some(None) => Err(Unresolved::Wrong(not_found(&from.source))),
+        Some(Some(data)) => {
+            let values =
+                data.iter().map(|(key, value)| (format!("{}{key}", from.prefix), String::from_utf8_lossy(value)));
+            variables.extend(values.map(|(name, value)| known(name, value.into_owned())));
+            Ok(())
         }
     }
+}
 
-    /// The variable's value; `None` leaves it out (ENV-7).
-    fn value(&self, spec: &Spec, seen: &Seen, value: &EnvValue) -> Result<Option<String>, Unresolved> {
-        match value {
-            EnvValue::Text(text) => Ok(Some(expand(text, |name| self.get(name)))),
-            EnvValue::Field(of) => Ok(Some(field(spec, seen, of))),
-            EnvValue::Resource(of) => resource(spec, of).map(Some).map_err(Unresolved::Wrong),
-            EnvValue::Key { source, key, optional } => match seen.sources.get(source) {
-                None => Err(Unresolved::Untold(source.clone())),
-                Some(None) if *optional => Ok(None),
-                Some(None) => Err(Unresolved::Wrong(not_found(source))),
-                Some(Some(data)) => match data.get(key) {
-                    Some(value) => Ok(Some(String::from_utf8_lossy(value).into_owned())),
-                    None if *optional => Ok(None),
-                    None => Err(Unresolved::Wrong(key_not_found(spec, source, key))),
-                },
+/// What the variable will hold; `None` leaves it out (ENV-7).
+fn holds(spec: &Spec, seen: &Seen, value: &EnvValue) -> Result<Option<Holds>, Unresolved> {
+    match value {
+        EnvValue::Text(text) => Ok(Some(Holds::Text(text.clone()))),
+        EnvValue::Field(of) => Ok(Some(Holds::Known(field(spec, seen, of)))),
+        EnvValue::Resource(of) => resource(spec, of).map(Holds::Known).map(Some).map_err(Unresolved::Wrong),
+        EnvValue::File(file) => Ok(Some(Holds::File(file.clone()))),
+        EnvValue::Key { source, key, optional } => match seen.sources.get(source) {
+            None => Err(Unresolved::Untold(source.clone())),
+            Some(None) if *optional => Ok(None),
+            Some(None) => Err(Unresolved::Wrong(not_found(source))),
+            Some(Some(data)) => match data.get(key) {
+                Some(value) => Ok(Some(Holds::Known(String::from_utf8_lossy(value).into_owned()))),
+                None if *optional => Ok(None),
+                None => Err(Unresolved::Wrong(key_not_found(spec, source, key))),
             },
-        }
-    }
-
-    /// ENV-12: an unknown name in a `subPathExpr` is an error.
-    fn mount(&self, mount: &Mount) -> Result<Mount, Unresolved> {
-        let mut missing = None;
-        let sub_path = if mount.sub_path_expr {
-            expand(&mount.sub_path, |name| {
-                let value = self.get(name);
-                if value.is_none() {
-                    missing.get_or_insert(name.to_owned());
-                }
-                value
-            })
-        } else {
-            mount.sub_path.clone()
-        };
-        match missing {
-            Some(name) => Err(Unresolved::Wrong(format!("missing value for \"{name}\""))),
-            None => Ok(Mount { sub_path, sub_path_expr: false, ..mount.clone() }),
-        }
+        },
     }
 }
 

@@ -1,6 +1,6 @@
 //! The variables of a container, before they are put together (section 1.20).
 
-use super::{FieldRef, ResourceRef, SourceRef};
+use super::{FieldRef, FileRef, ResourceRef, SourceRef};
 
 /// One `envFrom` entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,4 +40,6 @@ pub enum EnvValue {
     Field(FieldRef),
     /// A resource of a container.
     Resource(ResourceRef),
+    /// A variable of a file in a volume of the pod, read at each start (ENV-11).
+    File(FileRef),
 }

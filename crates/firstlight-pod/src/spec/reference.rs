@@ -1,4 +1,4 @@
-//! What variables and volumes name: other objects, and the pod's own fields and resources.
+//! What variables and volumes name: other objects, the pod's own fields and resources, and files in its volumes.
 
 /// A ConfigMap or a Secret of the pod's namespace, by name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,4 +45,17 @@ pub struct ResourceRef {
     pub resource: String,
     /// Divisor, in millionths of the base unit so that `1m` cores and `1Mi` bytes are both exact.
     pub divisor_micro: u128,
+}
+
+/// A variable of a file in one of the pod's volumes (ENV-11).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRef {
+    /// The volume, an `emptyDir`; the container need not mount it.
+    pub volume: String,
+    /// Relative path of the file in it.
+    pub path: String,
+    /// The variable's name in the file.
+    pub key: String,
+    /// Whether file and variable may be missing.
+    pub optional: bool,
 }

@@ -105,7 +105,7 @@ pub enum HostPathType {
 }
 
 /// Where a volume appears in a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Mount {
     /// The volume's name.
     pub volume: String,

@@ -9,6 +9,7 @@
 //! init a pull=Always            once, sidecar, main: `init`, `sidecar`, `main`
 //! sidecar s startup=1s/3/5s     period, failure threshold, own grace: startup, liveness, readiness
 //! main m poststart=http prestop restart=Never rule=In:42,43 env=KEY:configmap/c/k subpath=v/$(KEY)
+//! main n env=KEY:file/v/path/k
 //! volume v empty | configmap/c | secret/s
 //! ```
 //!
@@ -26,8 +27,8 @@ use crate::world::{Turned, World};
 use firstlight_pod::event::{Event, Exit, Hook, ImageFailure, ProbeKind, StartFailure};
 use firstlight_pod::spec::{Container, Spec};
 use firstlight_pod::spec::{
-    EnvValue, EnvVar, Handler, Init, Mount, Probe, Projection, PullPolicy, RestartPolicy, RestartRule, SourceRef,
-    Volume, VolumeKind,
+    EnvValue, EnvVar, FileRef, Handler, Init, Mount, Probe, Projection, PullPolicy, RestartPolicy, RestartRule,
+    SourceRef, Volume, VolumeKind,
 };
 use firstlight_pod::status::Condition;
 use firstlight_pod::{Millis, Now};
@@ -184,7 +185,14 @@ fn container(words: &[&str]) -> Container {
             ("env", value) => {
                 let (name, from) = value.split_once(':').unwrap();
                 let (from, key) = from.rsplit_once('/').unwrap();
-                let value = EnvValue::Key { source: source(from), key: key.to_owned(), optional: false };
+                let key = key.to_owned();
+                let value = match from.strip_prefix("file/").and_then(|file| file.split_once('/')) {
+                    Some((volume, path)) => {
+                        let (volume, path) = (volume.to_owned(), path.to_owned());
+                        EnvValue::File(FileRef { volume, path, key, optional: false })
+                    }
+                    None => EnvValue::Key { source: source(from), key, optional: false },
+                };
                 container.env.push(EnvVar { name: name.to_owned(), value });
             }
             ("subpath", value) => {

@@ -65,6 +65,7 @@ pub(crate) fn settle(
         stdin,
         stdin_once,
         tty,
+        draft: _,
     } = launch;
     if security.privileged && !place.allow_privileged {
         return Err(config("securityContext.privileged: refused; start the engine with --allow-privileged".to_owned()));

@@ -220,6 +220,13 @@ impl Pod {
             self.tell(event).await;
             return;
         };
+        let launch = match self.completed(launch).await {
+            Ok(launch) => launch,
+            Err(message) => {
+                let failure = StartFailure::Config;
+                return self.tell(Event::StartFailed { instance, failure, message, at: Now(now()) }).await;
+            }
+        };
         let place = Place {
             pod: &self.id,
             hostname: &hostname,
@@ -236,6 +243,16 @@ impl Pod {
                 self.tell(Event::StartFailed { instance, failure, message, at: Now(now()) }).await;
             }
         }
+    }
+
+    /// What the pod's own files say is read now, at each start (ENV-11).
+    async fn completed(&self, launch: Launch) -> Result<Launch, String> {
+        if launch.draft.is_none() {
+            return Ok(launch);
+        }
+        let dir = self.machine.layout.pod(&self.id.uid);
+        let reading = move || launch.completed(|file| volumes::variable(&dir, file));
+        tokio::task::spawn_blocking(reading).await.map_err(|error| format!("reading env files died: {error}"))?
     }
 
     async fn hook(&mut self, instance: Instance, hook: Hook, handler: Handler, timeout: Option<Millis>) {

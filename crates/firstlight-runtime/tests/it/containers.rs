@@ -1,6 +1,7 @@
 //! Containers on this kernel, driven as the node drives them: actions in, events out.
 
 mod confinement;
+mod env_files;
 mod life;
 mod roots;
 mod sessions;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::event::Event;
-use crate::spec::{Identity, PodId, Resources, RestartPolicy, Rules};
+use crate::spec::{FileRef, Identity, Mount, PodId, Resources, RestartPolicy, Rules};
 use crate::time::{Millis, Now};
 use std::collections::BTreeMap;
 
@@ -168,4 +168,26 @@ fn env_12_and_vol_15_sub_paths_are_expanded_strictly_and_parents_come_first() {
     assert_eq!(seen, [("/", ""), ("/a", "p-$(X)"), ("/a/b/c", "p-1")]);
     let missing = launched(container(vec![mount("/a", "$(NOPE)/$(ALSO)", true)]));
     assert_eq!(missing, Err(Unresolved::Wrong("missing value for \"NOPE\"".to_owned())));
+}
+
+#[test]
+fn env_11_a_file_is_not_read_by_the_decision_but_handed_on_with_all_that_depends_on_it() {
+    let (volume, path, key) = ("v".to_owned(), "vars".to_owned(), "K".to_owned());
+    let file = FileRef { volume, path, key, optional: true };
+    let env = vec![
+        text("A", "1"),
+        EnvVar { name: "B".to_owned(), value: EnvValue::File(file.clone()) },
+        text("C", "$(A)$(B)"),
+    ];
+    let command = vec!["$(C)".to_owned()];
+    let launch = launched(Container { env, command, ..Container::default() }).expect("it resolves");
+    assert_eq!((launch.env.as_slice(), launch.command.as_slice()), (&[][..], &[][..]));
+    let mut asked = Vec::new();
+    let launch = launch.completed(|file| {
+        asked.push(file.clone());
+        Ok(Some("2".to_owned()))
+    });
+    let launch = launch.expect("it completes");
+    assert_eq!(launch.env, pairs(&[("SVC", "10.0.0.9"), ("A", "1"), ("B", "2"), ("C", "12")]));
+    assert_eq!((launch.command.as_slice(), asked), (&["12".to_owned()][..], vec![file]));
 }
