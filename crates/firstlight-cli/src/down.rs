@@ -8,7 +8,7 @@ use crate::manifest::{self, Manifest, text};
 use crate::say;
 use firstlight::lifecycle;
 use kube::Client;
-use kube::api::{Api, DeleteParams, DynamicObject, ListParams};
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, ObjectList};
 use kube::core::{ApiResource, GroupVersionKind};
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,7 @@ pub(crate) async fn run(args: Down) -> Outcome {
         }
     }
     let left = wait_for_pods(&client, &manifests, args.timeout, began).await?;
+    wait_for_the_node(&client, args.timeout, began).await?;
     if left == 0 && ends {
         lifecycle::end(&args.place.data_dir, args.timeout.saturating_sub(began.elapsed()))?;
         say::line("the engine has ended");
@@ -136,6 +137,34 @@ async fn wait_for_pods(client: &Client, manifests: &[Manifest], limit: Duration,
         }
         tokio::time::sleep(POLL).await;
     }
+}
+
+/// Waits until the node has nothing of a pod whose object is gone: objects of pods without a grace, and of pods that were
+/// over, go first.
+async fn wait_for_the_node(client: &Client, limit: Duration, began: Instant) -> Outcome {
+    let pods: Api<DynamicObject> = Api::all_with(client.clone(), &resource("", "Pod"));
+    let nodes: Api<DynamicObject> = Api::all_with(client.clone(), &resource("", "Node"));
+    let names = nodes.list(&ListParams::default()).await?.items.into_iter().filter_map(|node| node.metadata.name);
+    for node in names {
+        loop {
+            let path = format!("/api/v1/nodes/{node}/proxy/runningpods/");
+            let request = http::Request::get(path).body(Vec::new()).map_err(anyhow::Error::from)?;
+            // Asked first: a pod that begins between the two questions is not taken for one that is gone.
+            let running: ObjectList<DynamicObject> = client.request(request).await?;
+            let known = pods.list(&ListParams::default()).await?.items;
+            let is_known = |pod: &DynamicObject| known.iter().any(|other| other.metadata.uid == pod.metadata.uid);
+            let gone = running.items.into_iter().filter(|pod| !is_known(pod));
+            let names: Vec<String> = gone.filter_map(|pod| pod.metadata.name).collect();
+            if names.is_empty() {
+                break;
+            }
+            if began.elapsed() > limit {
+                return Err(Failure::new(Exit::Timeout, format!("still ending on {node}: {}", names.join(", "))));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a deleted workload owns this pod, which then goes as soon as garbage collection reaches it.

@@ -28,7 +28,7 @@ use crate::{Config, Ends, Recovered};
 use anyhow::Context;
 use firstlight_pod::{Do, Event, PodId};
 use rustix::fs::{FlockOperation, flock};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -51,6 +51,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 #[derive(Debug, Clone)]
 pub struct Runtime {
     asks: mpsc::Sender<Ask>,
+    present: watch::Receiver<BTreeSet<PodId>>,
     pub(crate) machine: Arc<Machine>,
 }
 
@@ -81,8 +82,14 @@ impl Runtime {
         let (actions, orders) = mpsc::channel(QUEUE);
         let (telling, events) = mpsc::channel(QUEUE);
         let (asks, questions) = mpsc::channel(QUEUE);
-        let mut dispatcher =
-            Dispatcher { machine: machine.clone(), events: telling, pods: HashMap::new(), tasks: JoinSet::new() };
+        let (present, seen) = watch::channel(BTreeSet::new());
+        let mut dispatcher = Dispatcher {
+            machine: machine.clone(),
+            events: telling,
+            pods: HashMap::new(),
+            present,
+            tasks: JoinSet::new(),
+        };
         let mut recovered = Vec::new();
         for survivor in found {
             let Survivor { pod, sandbox, old } = survivor;
@@ -91,13 +98,36 @@ impl Runtime {
             recovered.push(Recovered { pod, events: told });
         }
         tokio::spawn(dispatcher.live(orders, questions));
-        Ok((Runtime { asks, machine }, Ends { actions, events }, recovered))
+        Ok((Runtime { asks, present: seen, machine }, Ends { actions, events }, recovered))
+    }
+
+    /// Every pod with anything on this machine now, whatever the API says of it: a pod whose object is gone is here
+    /// until its containers, volumes and directories are gone too.
+    #[must_use]
+    pub fn pods(&self) -> Vec<PodId> {
+        self.present.borrow().iter().cloned().collect()
+    }
+
+    /// Waits until no pod has anything on this machine.
+    pub async fn nothing_left(&self) {
+        // A dispatcher that has ended keeps nothing.
+        let _ = self.present.clone().wait_for(BTreeSet::is_empty).await;
     }
 
     /// Waits until everything that was asked for has been done, after the sender of actions is gone: what is torn down
     /// later than it is told must still be torn down before the engine ends.
     pub async fn ended(&self) {
         self.asks.closed().await;
+    }
+
+    /// Takes down everything that is left, as [`dismantle`] does, once the sender of actions is gone.
+    ///
+    /// # Errors
+    /// If something cannot be removed; the next engine finds it.
+    pub async fn dismantle(self) -> anyhow::Result<()> {
+        self.ended().await;
+        let machine = self.machine;
+        tokio::task::spawn_blocking(move || take_down(&machine, recover::find(&machine))).await?
     }
 
     /// What is known of a pod's containers now, and from now on.
@@ -116,12 +146,16 @@ impl Runtime {
 /// If an engine runs with it: its pods are deleted through it first.
 pub fn dismantle(config: Config) -> anyhow::Result<()> {
     let (machine, found) = prepare(config)?;
+    take_down(&machine, found)
+}
+
+fn take_down(machine: &Machine, found: Vec<Survivor>) -> anyhow::Result<()> {
     for Survivor { pod, sandbox, old } in found {
         for attempt in old.into_iter().chain(sandbox) {
-            recover::end(&machine, &pod, attempt);
-            ending::sandbox(&machine, &pod, attempt, None);
+            recover::end(machine, &pod, attempt);
+            ending::sandbox(machine, &pod, attempt, None);
         }
-        ending::pod(&machine, &pod);
+        ending::pod(machine, &pod);
     }
     Bridge::down(&machine.network)?;
     machine.cgroups.remove(&machine.cgroup);
@@ -173,8 +207,10 @@ struct Dispatcher {
     machine: Arc<Machine>,
     events: mpsc::Sender<(PodId, Event)>,
     pods: HashMap<String, Handle>,
-    /// Tasks end with their pod's UID once nothing of it is left.
-    tasks: JoinSet<String>,
+    /// The same pods, for everybody to see.
+    present: watch::Sender<BTreeSet<PodId>>,
+    /// Tasks end with their pod once nothing of it is left.
+    tasks: JoinSet<PodId>,
 }
 
 /// A pod's task.
@@ -198,7 +234,7 @@ impl Dispatcher {
                     let _ = reply.send(view);
                 }
                 Some(ended) = self.tasks.join_next() => match ended {
-                    Ok(uid) => drop(self.pods.remove(&uid)),
+                    Ok(pod) => self.end(&pod),
                     Err(error) => tracing::error!(%error, "a pod's runtime task died; its pod is adopted at the next start"),
                 },
             }
@@ -224,5 +260,11 @@ impl Dispatcher {
         let (task, view) = pod::Pod::new(pod.clone(), self.machine.clone(), self.events.clone(), known);
         self.tasks.spawn(task.live(inbox));
         self.pods.insert(pod.uid.clone(), Handle { orders, view });
+        self.present.send_if_modified(|present| present.insert(pod.clone()));
+    }
+
+    fn end(&mut self, pod: &PodId) {
+        self.pods.remove(&pod.uid);
+        self.present.send_if_modified(|present| present.remove(pod));
     }
 }

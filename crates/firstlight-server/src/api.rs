@@ -61,6 +61,7 @@ pub struct Config {
 #[derive(Clone)]
 pub struct Api {
     pub(crate) store: Store,
+    pub(crate) console: Arc<dyn Console>,
     pub(crate) streams: Streams,
     pub(crate) node: Arc<str>,
     pub(crate) powers: Powers,
@@ -81,9 +82,9 @@ impl Api {
     #[must_use]
     pub fn new(config: Config) -> Api {
         let Config { store, console, node, powers, clock, stop } = config;
-        let streams = Streams::new(console, stop.clone());
+        let streams = Streams::new(console.clone(), stop.clone());
         let watches = Arc::new(Semaphore::new(WATCHES));
-        Api { store, streams, node: node.into(), powers, clock, stop, pages: Arc::default(), watches }
+        Api { store, console, streams, node: node.into(), powers, clock, stop, pages: Arc::default(), watches }
     }
 
     /// Makes the namespaces that every cluster has, if they are not there: before the first client comes.

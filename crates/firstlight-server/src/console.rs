@@ -19,6 +19,17 @@ pub struct ContainerRef {
     pub container: String,
 }
 
+/// A pod with anything on the machine, whatever the API says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodRef {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+}
+
 /// What part of a log is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LogOptions {
@@ -94,6 +105,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 /// Reaches containers.
 pub trait Console: Send + Sync + 'static {
+    /// Every pod with anything on the machine: those whose objects are gone are among them until all of theirs is.
+    fn pods(&self) -> Vec<PodRef>;
+
     /// The container's log as plain text.
     fn logs<'a>(&'a self, of: &'a ContainerRef, options: LogOptions) -> Answer<'a, Box<dyn AsyncRead + Send + Unpin>>;
 
@@ -116,6 +130,10 @@ fn nothing<'a, T>() -> Answer<'a, T> {
 }
 
 impl Console for NothingRuns {
+    fn pods(&self) -> Vec<PodRef> {
+        Vec::new()
+    }
+
     fn logs<'a>(&'a self, _: &'a ContainerRef, _: LogOptions) -> Answer<'a, Box<dyn AsyncRead + Send + Unpin>> {
         nothing()
     }

@@ -44,6 +44,7 @@ mod representation;
 mod request;
 mod reviews;
 mod router;
+mod running_pods;
 mod selection;
 pub mod streams;
 mod subresources;

@@ -11,7 +11,7 @@ use crate::representation::{Face, respond};
 use crate::streams;
 use crate::subresources::{binding, eviction};
 use crate::verbs::{create, delete, delete_collection, get, list, patch, update, watch};
-use crate::{discovery, health, part::Part, request, reviews};
+use crate::{discovery, health, part::Part, request, reviews, running_pods};
 use bytes::Bytes;
 use firstlight_api::schema::Verb;
 use firstlight_api::status_error::StatusError;
@@ -58,6 +58,7 @@ where
     let now = (api.clock)();
     let Some(target) = Target::of(parts.uri.path()) else {
         let found = health::answer(&parts).or_else(|| discovery::answer(&parts, now));
+        let found = found.or_else(|| running_pods::answer(api, &parts));
         return found.unwrap_or_else(|| Err(StatusError::no_such_path().into()));
     };
     let query = Query::parse(parts.uri.query());

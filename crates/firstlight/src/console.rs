@@ -6,7 +6,7 @@ use firstlight_runtime::Runtime;
 use firstlight_runtime::logs::LogOptions as RuntimeLogOptions;
 use firstlight_runtime::session::{ExecOptions as RuntimeExecOptions, Session as RuntimeSession, SessionError};
 use firstlight_server::console::{
-    Answer, Console, ConsoleError, ContainerRef, Duplex, ExecOptions, LogOptions, Session,
+    Answer, Console, ConsoleError, ContainerRef, Duplex, ExecOptions, LogOptions, PodRef, Session,
 };
 use tokio::io::AsyncRead;
 
@@ -22,6 +22,11 @@ impl RuntimeConsole {
 }
 
 impl Console for RuntimeConsole {
+    fn pods(&self) -> Vec<PodRef> {
+        let pods = self.runtime.pods().into_iter();
+        pods.map(|PodId { namespace, name, uid }| PodRef { namespace, name, uid }).collect()
+    }
+
     fn logs<'a>(&'a self, of: &'a ContainerRef, options: LogOptions) -> Answer<'a, Box<dyn AsyncRead + Send + Unpin>> {
         let LogOptions { previous, follow, tail, since, timestamps, limit } = options;
         let options = RuntimeLogOptions { previous, follow, tail, since, timestamps, limit };

@@ -11,8 +11,7 @@ use firstlight_api::powers::Powers;
 use firstlight_dns::{Dns, DnsConfig};
 use firstlight_node::{Channels, Node, NodeConfig};
 use firstlight_pod::Millis;
-use firstlight_runtime::network::Bridge;
-use firstlight_runtime::{Allow, Ends, Network, Recovered, Runtime};
+use firstlight_runtime::{Allow, Ends, Recovered, Runtime};
 use firstlight_server::api::{Api, Config as ApiConfig};
 use firstlight_server::caller::{Caller, MASTERS};
 use firstlight_server::identity::Identity;
@@ -25,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// The longest crash back-off, and what it may be lowered to (BKF-1, BKF-9).
@@ -32,6 +32,10 @@ const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_se
 
 /// How long the engine's end waits for pods to be torn down.
 const TEAR_DOWN_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long the engine's end waits for containers whose pods are gone to end by themselves: their grace (TRM-15), the
+/// runtime's floor (TRM-4), and some for a busy machine. What runs longer is killed.
+const ORPHANS_LIMIT: Duration = Duration::from_secs(5);
 
 /// The port of DNS.
 const DNS_PORT: u16 = 53;
@@ -43,8 +47,6 @@ pub struct Firstlight {
     node: Node,
     runtime: Runtime,
     address: SocketAddr,
-    place: Place,
-    network: Network,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -78,7 +80,7 @@ impl Firstlight {
         let listener = bind(settings.listen, &place).await?;
         let address = listener.local_addr()?;
 
-        let (runtime, ends, recovered) = Runtime::start(place.runtime(&settings, network.clone())).await?;
+        let (runtime, ends, recovered) = Runtime::start(place.runtime(&settings, network)).await?;
         let stop = CancellationToken::new();
         let api = Api::new(ApiConfig {
             store: store.clone(),
@@ -115,7 +117,7 @@ impl Firstlight {
         let url = format!("https://{address}");
         renewal::write(&identity, &url, &settings.kubeconfig)?;
         tasks.spawn(renewal::run(identity, url, settings.kubeconfig, stop.clone()));
-        Ok(Firstlight { store, api, node, runtime, address, place, network, stop, tasks })
+        Ok(Firstlight { store, api, node, runtime, address, stop, tasks })
     }
 
     /// The API's URL.
@@ -133,25 +135,32 @@ impl Firstlight {
     /// How many pods there are.
     #[must_use]
     pub fn pods(&self) -> usize {
-        self.store.list(resources::PODS, None).items.len()
+        count(&self.store)
     }
 
-    /// Stops serving and deciding, in order. Pods go on, unless there are none: then the network is taken down too.
+    /// Stops serving and deciding, in order. Pods go on. If there are none, nothing does: what is left of pods whose
+    /// objects are gone already is ended first, and the network is taken down.
     pub async fn stop(self) {
-        let pods = self.pods();
-        let Firstlight { store: _, api: _, node, runtime, address: _, place, network, stop, mut tasks } = self;
+        let Firstlight { store, api: _, node, runtime, address: _, stop, mut tasks } = self;
         stop.cancel();
-        node.stop().await;
         while tasks.join_next().await.is_some() {}
-        if tokio::time::timeout(TEAR_DOWN_LIMIT, runtime.ended()).await.is_err() {
-            tracing::warn!("the runtime has not finished tearing down; the next engine does");
+        let pods = count(&store);
+        if pods == 0 && timeout(ORPHANS_LIMIT, runtime.nothing_left()).await.is_err() {
+            tracing::warn!(left = ?runtime.pods(), "ending what is left of pods that are gone");
         }
-        if pods == 0 {
-            // Another engine start makes both again; what cannot be removed now is removed then.
-            let _ = Bridge::down(&network);
-            let _ = std::fs::remove_dir_all(&place.run);
+        node.stop().await;
+        if timeout(TEAR_DOWN_LIMIT, runtime.ended()).await.is_err() {
+            tracing::warn!("the runtime has not finished tearing down; the next engine does");
+        } else if pods == 0
+            && let Err(error) = runtime.dismantle().await
+        {
+            tracing::warn!(error = format!("{error:#}"), "something is left on this machine; the next engine finds it");
         }
     }
+}
+
+fn count(store: &Store) -> usize {
+    store.list(resources::PODS, None).items.len()
 }
 
 /// A client of the API inside this process.

@@ -70,7 +70,8 @@ pub(crate) fn mark_as_up(data_dir: &Path) -> Result<()> {
 /// Ends the engine of this directory and removes everything it kept there, and nothing else.
 ///
 /// # Errors
-/// If it does not end within `limit`, or its files cannot be removed.
+/// If it does not end within `limit`, if it left pods that only another engine can end, or if its files cannot be
+/// removed.
 pub fn end(data_dir: &Path, limit: Duration) -> Result<()> {
     if let Err(OpenError::Locked(_, pid)) = Store::open(&data_dir.join("store"))
         && let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw)
@@ -82,7 +83,17 @@ pub fn end(data_dir: &Path, limit: Duration) -> Result<()> {
             bail!("the engine (process {}) has not ended in time", pid.as_raw_nonzero());
         }
     }
+    check_nothing_left(data_dir)?;
     remove(data_dir)
+}
+
+/// What another engine needs to end a pod must not be removed before the pod is.
+fn check_nothing_left(data_dir: &Path) -> Result<()> {
+    let left = std::fs::read_dir(data_dir.join("runtime").join("pods")).into_iter().flatten().count();
+    if left > 0 {
+        bail!("the engine has ended and left something of {left} pods; run `firstlight down` again to end them");
+    }
+    Ok(())
 }
 
 /// Removes what the engine kept, and the directory if that was all.

@@ -84,6 +84,14 @@ impl Engine {
         process.wait().unwrap();
     }
 
+    /// Ends the engine as a person does who has it in the foreground, and waits until it is gone.
+    pub(crate) fn end(&mut self) {
+        let Some(mut process) = self.process.take() else { return };
+        let pid = rustix::process::Pid::from_child(&process);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        process.wait().unwrap();
+    }
+
     /// Its data directory.
     pub(crate) fn data(&self) -> PathBuf {
         self.directory.path().join("data")
@@ -216,12 +224,39 @@ impl Drop for Engine {
             eprintln!("the engine said:\n{}", self.log());
         }
         let _ = self.command("down").output();
-        if let Some(mut process) = self.process.take() {
-            let pid = rustix::process::Pid::from_child(&process);
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-            let _ = process.wait();
-        }
+        self.end();
+        let left = left(self, &[]);
+        assert!(std::thread::panicking() || left.is_empty(), "left behind: {left:#?}");
     }
+}
+
+/// What is on this machine of an engine, or of pods by UID: processes, mounts and control groups.
+pub(crate) fn left(engine: &Engine, uids: &[String]) -> Vec<String> {
+    let data = engine.data().display().to_string();
+    let names = |line: &str| line.contains(&data) || uids.iter().any(|uid| line.contains(uid));
+    let own = engine.process.as_ref().map(Child::id);
+    let processes = numbers("/proc").filter(|pid| Some(*pid) != own).filter_map(|pid| {
+        let read = |file: &str| std::fs::read(format!("/proc/{pid}/{file}")).map(|bytes| text(&bytes));
+        let command = read("cmdline").ok()?.replace('\0', " ");
+        // A container's mounts name the directory its root is in; a process that is ending has none any more.
+        let traces = [&command, &read("cgroup").unwrap_or_default(), &read("mountinfo").unwrap_or_default()];
+        traces.iter().any(|trace| names(trace)).then(|| format!("process {pid}: {command}"))
+    });
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let mounts: Vec<&str> = mounts.lines().filter(|line| names(line)).collect();
+    // Every process of the host shows the host's mounts.
+    if !mounts.is_empty() {
+        return mounts.into_iter().map(|line| format!("mount: {line}")).collect();
+    }
+    let found = Command::new("find").args(["/sys/fs/cgroup", "-type", "d"]).output().unwrap();
+    let found = text(&found.stdout);
+    let groups = found.lines().filter(|line| names(line)).map(|line| format!("cgroup: {line}"));
+    processes.chain(groups).collect()
+}
+
+/// The entries of a directory that are numbers.
+fn numbers(directory: &str) -> impl Iterator<Item = u32> {
+    std::fs::read_dir(directory).unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
 }
 
 /// The busybox image as an OCI layout, assembled once.

@@ -1,6 +1,6 @@
 //! `firstlight up` and `firstlight down`, as a person uses them.
 
-use crate::harness::{Engine, assert_ok, pod, text};
+use crate::harness::{Engine, assert_ok, left, pod, text};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -145,19 +145,60 @@ fn down_leaves_no_process_mount_cgroup_or_interface() {
     let engine = Engine::stopped();
     let file = write(&engine, "web.json", &pod("web", &[("a", "true")], &[("main", "sleep 1000")]));
     assert_ok(&engine.command("up").arg(&file).output().unwrap());
-    let data = engine.data().display().to_string();
     let uid = engine.field("pod web", "{.metadata.uid}");
     assert_ok(&engine.command("down").output().unwrap());
-    let processes: Vec<String> = std::fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| std::fs::read(entry.unwrap().path().join("cmdline")).ok())
-        .map(|cmdline| text(&cmdline).replace('\0', " "))
-        .filter(|line| line.contains(&data) || line.contains(&uid))
-        .collect();
-    assert_eq!(processes, Vec::<String>::new());
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-    assert!(!mounts.contains(&data) && !mounts.contains(&uid), "{mounts}");
-    let cgroups =
-        std::process::Command::new("find").args(["/sys/fs/cgroup", "-name", &format!("*{uid}*")]).output().unwrap();
-    assert_eq!(text(&cgroups.stdout), "");
+    assert_eq!(left(&engine, &[uid]), Vec::<String>::new());
+    assert!(!engine.data().exists(), "down leaves no file");
+}
+
+/// Pods whose objects go at once, because they have no grace: three that run and ignore SIGTERM.
+fn graceless(engine: &Engine) -> Value {
+    let mut template = pod("web", &[], &[("main", "trap '' TERM; sleep 1000")]);
+    template["spec"]["terminationGracePeriodSeconds"] = json!(0);
+    let labels = template["metadata"]["labels"].clone();
+    let set = json!({
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "web", "namespace": "default"},
+        "spec": {
+            "serviceName": "web", "replicas": 3, "podManagementPolicy": "Parallel", "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": template["spec"]},
+        },
+    });
+    let file = write(engine, "web.json", &set);
+    assert_ok(&engine.command("up").arg(&file).output().unwrap());
+    set
+}
+
+fn uids(engine: &Engine) -> Vec<String> {
+    let uids = engine.field("pods", "{.items[*].metadata.uid}");
+    assert_eq!(uids.split_whitespace().count(), 3, "{uids}");
+    uids.split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn down_leaves_nothing_of_pods_without_a_grace() {
+    let engine = Engine::stopped();
+    graceless(&engine);
+    let uids = uids(&engine);
+    assert_ok(&engine.command("down").output().unwrap());
+    assert_eq!(left(&engine, &uids), Vec::<String>::new());
+    assert!(!engine.data().exists(), "down leaves no file");
+}
+
+#[test]
+fn down_waits_for_pods_without_a_grace_where_the_engine_goes_on() {
+    let engine = Engine::start();
+    graceless(&engine);
+    let uids = uids(&engine);
+    assert_ok(&engine.command("down").arg(engine.scratch("web.json")).output().unwrap());
+    assert_eq!(left(&engine, &uids), Vec::<String>::new());
+}
+
+#[test]
+fn an_engine_that_ends_without_pods_has_ended_what_was_left_of_them() {
+    let mut engine = Engine::start();
+    graceless(&engine);
+    let uids = uids(&engine);
+    engine.kubectl(&["delete", "statefulset,pods", "--all", "--wait=false"]);
+    engine.end();
+    assert_eq!(left(&engine, &uids), Vec::<String>::new());
 }

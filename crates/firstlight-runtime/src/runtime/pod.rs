@@ -113,8 +113,8 @@ impl Pod {
         (pod, seen)
     }
 
-    /// Lives until the pod is forgotten, or nobody sends actions any more. Answers with the pod's UID.
-    pub(crate) async fn live(mut self, mut orders: mpsc::Receiver<Do>) -> String {
+    /// Lives until the pod is forgotten, or nobody sends actions any more. Answers with whose it was.
+    pub(crate) async fn live(mut self, mut orders: mpsc::Receiver<Do>) -> PodId {
         for attempt in std::mem::take(&mut self.leftovers) {
             self.take_down(attempt, None);
         }
@@ -123,10 +123,10 @@ impl Pod {
                 order = orders.recv() => match order {
                     Some(Do::Forget) => {
                         self.forget().await;
-                        return self.id.uid;
+                        return self.id;
                     }
                     Some(order) => self.perform(order).await,
-                    None => return self.id.uid,
+                    None => return self.id,
                 },
                 told = next(self.sandbox.as_mut()) => self.hear(told).await,
                 Some(done) = self.jobs.join_next() => match done {

@@ -1,7 +1,7 @@
 //! A console with make-believe containers: enough for every way to talk to one.
 
 use firstlight_server::console::{
-    Answer, Console, ConsoleError, ContainerRef, Duplex, ExecOptions, LogOptions, Session,
+    Answer, Console, ConsoleError, ContainerRef, Duplex, ExecOptions, LogOptions, PodRef, Session,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -99,6 +99,10 @@ async fn command(words: Vec<String>, mut inside: Inside, hanging: mpsc::Sender<(
 }
 
 impl Console for Fake {
+    fn pods(&self) -> Vec<PodRef> {
+        Vec::new()
+    }
+
     fn logs<'a>(&'a self, of: &'a ContainerRef, options: LogOptions) -> Answer<'a, Box<dyn AsyncRead + Send + Unpin>> {
         self.note(of, options);
         Box::pin(async move {

@@ -1,7 +1,7 @@
 //! Port-forward over SPDY, and the list of ports.
 
 use super::{FORWARD_LIMIT, Pod, over_spdy, ports};
-use crate::console::{Answer, Console, ConsoleError, ContainerRef, Duplex, ExecOptions, LogOptions, Session};
+use crate::console::{Answer, Console, ConsoleError, ContainerRef, Duplex, ExecOptions, LogOptions, PodRef, Session};
 use crate::query::Query;
 use crate::streams::spdy::{Frame, Reset};
 use crate::streams::tests::{Client, connection};
@@ -13,6 +13,10 @@ use tokio_util::sync::CancellationToken;
 struct Echo;
 
 impl Console for Echo {
+    fn pods(&self) -> Vec<PodRef> {
+        Vec::new()
+    }
+
     fn logs<'a>(&'a self, _: &'a ContainerRef, _: LogOptions) -> Answer<'a, Box<dyn AsyncRead + Send + Unpin>> {
         unreachable!("not asked for here")
     }

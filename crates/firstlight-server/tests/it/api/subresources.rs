@@ -24,6 +24,14 @@ async fn status_changes_nothing_but_status() {
 }
 
 #[tokio::test]
+async fn the_node_says_what_it_has_whatever_the_api_says() {
+    let cluster = Cluster::start().await;
+    let list = cluster.get("/api/v1/nodes/here/proxy/runningpods/").await.expect(200);
+    assert_eq!((at(&list, "/kind"), list["items"].as_array().map(Vec::len)), ("PodList", Some(0)));
+    assert_eq!(cluster.get("/api/v1/nodes/elsewhere/proxy/runningpods/").await.failure().0, 404);
+}
+
+#[tokio::test]
 async fn val_25_a_container_that_ended_for_good_is_not_said_to_run() {
     let cluster = Cluster::start().await;
     let mut never = pod("web");
