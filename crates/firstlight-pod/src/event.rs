@@ -159,6 +159,13 @@ pub enum Event {
         /// When.
         at: Now,
     },
+    /// The container's process is about to be started, and that is durably recorded: from here on it may run.
+    Starting {
+        /// Which.
+        instance: Instance,
+        /// When.
+        at: Now,
+    },
     /// The container's process runs.
     Started {
         /// Which.
@@ -229,6 +236,7 @@ impl Event {
             | Event::ImageFailed { at, .. }
             | Event::Created { at, .. }
             | Event::StartFailed { at, .. }
+            | Event::Starting { at, .. }
             | Event::Started { at, .. }
             | Event::Retired { at, .. }
             | Event::HookDone { at, .. }

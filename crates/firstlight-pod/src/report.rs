@@ -70,6 +70,7 @@ pub fn of_event(spec: &Spec, seen: &Seen, event: &Event) -> Vec<Report> {
         | Event::SandboxReady { .. }
         | Event::SandboxGone { .. }
         | Event::NotAhead { .. }
+        | Event::Starting { .. }
         | Event::Exited { .. }
         | Event::Discarded { .. } => Vec::new(),
     }

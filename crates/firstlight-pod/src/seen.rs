@@ -97,6 +97,7 @@ impl Seen {
                 let sandbox = self.sandbox.attempt();
                 self.of(&instance.container).start_failed(instance.attempt, sandbox, *failure, message, *at);
             }
+            Event::Starting { instance, at } => self.of(&instance.container).starting(instance.attempt, *at),
             Event::Started { instance, at } => {
                 let sandbox = self.sandbox.attempt();
                 self.of(&instance.container).started(instance.attempt, sandbox, *at);

@@ -115,6 +115,7 @@ impl Display for Event {
                 };
                 write!(f, "{instance} could not be {step}: {message}")
             }
+            Event::Starting { instance, .. } => write!(f, "{instance} is about to start"),
             Event::Started { instance, .. } => write!(f, "{instance} started"),
             Event::Exited { instance, exit } => {
                 let oom = if exit.oom { ", out of memory" } else { "" };

@@ -98,7 +98,7 @@ async fn one(ends: &mut Ends, name: &str, inits: usize, trace: bool) -> Duration
                 next += 1;
             }
             Event::Started { instance, .. } if Some(&instance) == all.last() => break began.elapsed(),
-            Event::Started { .. } => {}
+            Event::Starting { .. } | Event::Started { .. } => {}
             other => panic!("unexpected {other:?}"),
         }
         if up {

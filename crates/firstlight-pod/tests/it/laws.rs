@@ -40,8 +40,6 @@ pub(crate) struct Watch {
 impl Watch {
     pub(crate) fn engine_restarts(&mut self, now: Now) {
         self.began = now;
-        // What the old engine had asked to start may start yet; the new one cannot know.
-        self.starting.clear();
         self.ahead.clear();
         self.under_way.clear();
         self.stopped.clear();
@@ -53,11 +51,6 @@ impl Watch {
         if let Some(attempt) = self.live.remove(container) {
             self.started.remove(&Instance { container: container.to_owned(), attempt });
         }
-    }
-
-    /// Whether a start is under way, which no journal tells the next engine.
-    pub(crate) fn starts_something(&self) -> bool {
-        !self.starting.is_empty()
     }
 
     pub(crate) fn told(&mut self, event: &Event) {
@@ -145,7 +138,11 @@ impl Watch {
                 let (first, known) = *self.deletion.get_or_insert((*at, *grace));
                 self.deletion = Some((first, known.min(at.plus(*grace).since(first))));
             }
-            Event::Asked { .. } | Event::Said { .. } | Event::Source { .. } | Event::Pulling { .. } => {}
+            Event::Asked { .. }
+            | Event::Said { .. }
+            | Event::Source { .. }
+            | Event::Pulling { .. }
+            | Event::Starting { .. } => {}
         }
     }
 

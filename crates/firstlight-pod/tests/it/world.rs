@@ -76,7 +76,7 @@ impl World {
         // What the engine itself was doing dies with it; what the sandbox's own process does goes on.
         self.queue.retain(|_, event| match event {
             Event::Created { .. } | Event::Discarded { .. } | Event::Started { .. } | Event::Exited { .. } => true,
-            Event::Retired { .. } | Event::HookDone { .. } | Event::Probed { .. } => true,
+            Event::Starting { .. } | Event::Retired { .. } | Event::HookDone { .. } | Event::Probed { .. } => true,
             Event::StartFailed { failure, .. } => *failure != StartFailure::Config,
             Event::VolumesReady { .. }
             | Event::VolumesFailed { .. }
@@ -103,7 +103,7 @@ impl World {
 
     /// Whether an engine that began now has all that it takes to say what this one says.
     fn next_engine_says_the_same(&self) -> bool {
-        !self.rebooted && self.deletion.is_none() && !self.laws.starts_something()
+        !self.rebooted && self.deletion.is_none()
     }
 
     /// What an engine that began now would know: the API and the journal.

@@ -147,12 +147,13 @@ impl Record {
     /// The event that says this to the worker; none for what is written for recovery's sake alone.
     pub(crate) fn event(&self, attempt: u32) -> Option<Event> {
         Some(match self.clone() {
-            Record::Begun { .. } | Record::Creating { .. } | Record::Starting { .. } => return None,
+            Record::Begun { .. } | Record::Creating { .. } => return None,
             Record::Ready { pod_ip, host_ip, at } => Event::SandboxReady { attempt, pod_ip, host_ip, at: Now(at) },
             Record::Created { instance, id, image_id, at } => Event::Created { instance, id, image_id, at: Now(at) },
             Record::StartFailed { instance, failure, message, at } => {
                 Event::StartFailed { instance, failure, message, at: Now(at) }
             }
+            Record::Starting { instance, at } => Event::Starting { instance, at: Now(at) },
             Record::Started { instance, at } => Event::Started { instance, at: Now(at) },
             Record::Exited { instance, exit } => Event::Exited { instance, exit },
             Record::Discarded { instance } => Event::Discarded { instance },

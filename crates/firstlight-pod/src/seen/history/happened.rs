@@ -92,6 +92,16 @@ impl History {
         }
     }
 
+    /// Whoever asked: from here on its turn has come, and it may run.
+    pub(in crate::seen) fn starting(&mut self, attempt: u32, at: Now) {
+        self.take_turn(attempt, None, at);
+        if let Some(coming) = self.coming_mut(attempt)
+            && !matches!(coming.stage, Stage::Starting { .. })
+        {
+            coming.stage = Stage::Starting { since: at };
+        }
+    }
+
     pub(in crate::seen) fn started(&mut self, attempt: u32, sandbox: Option<u32>, at: Now) {
         let kept = self.hear_of(attempt);
         self.take_turn(attempt, None, at);

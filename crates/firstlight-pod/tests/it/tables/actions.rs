@@ -66,9 +66,10 @@ fn live(spec: &Spec, what: &str) -> String {
 fn take(world: &mut World, step: &str) -> Vec<Turned> {
     let words: Vec<&str> = step.split_whitespace().collect();
     let of = |event: &Event| match event {
-        Event::Created { instance, .. } | Event::Started { instance, .. } | Event::Exited { instance, .. } => {
-            Some(instance.container.clone())
-        }
+        Event::Created { instance, .. }
+        | Event::Starting { instance, .. }
+        | Event::Started { instance, .. }
+        | Event::Exited { instance, .. } => Some(instance.container.clone()),
         _ => None,
     };
     match words.as_slice() {
@@ -82,8 +83,8 @@ fn take(world: &mut World, step: &str) -> Vec<Turned> {
         ["unstarted", name] => {
             world.processes.remove(*name);
             world.laws.never_started(name);
-            let started = |event: &Event| matches!(event, Event::Started { .. }) && of(event).as_deref() == Some(*name);
-            world.journal.retain(|event| !started(event));
+            let starts = |event: &Event| matches!(event, Event::Starting { .. } | Event::Started { .. });
+            world.journal.retain(|event| !starts(event) || of(event).as_deref() != Some(*name));
             let mut told = world.api.inits.iter_mut().chain(&mut world.api.mains);
             let told = told.find(|told| told.name == *name).unwrap();
             *told = ContainerStatus { name: (*name).to_owned(), ..ContainerStatus::default() };

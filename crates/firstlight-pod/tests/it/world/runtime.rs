@@ -49,12 +49,13 @@ impl World {
                 }
                 Event::Discarded { instance }
             }
-            Do::Start { instance } => match self.manners.refused.get(&instance.container).cloned() {
-                Some((StartFailure::Run, message)) => {
-                    Event::StartFailed { instance, failure: StartFailure::Run, message, at }
-                }
-                _ => Event::Started { instance, at },
-            },
+            // The sandbox's own process writes down that it starts something before it does.
+            Do::Start { instance } => {
+                let starting = Event::Starting { instance: instance.clone(), at: self.now };
+                self.seen.fold(&starting);
+                self.journal.push(starting);
+                return self.start(instance);
+            }
             Do::Hook { instance, hook, .. } => {
                 match self.manners.hooks.get(&(instance.container.clone(), hook)).cloned() {
                     Some(None) => return,
@@ -81,6 +82,17 @@ impl World {
             }
         };
         self.tell_in(delay, event);
+    }
+
+    fn start(&mut self, instance: Instance) {
+        let at = self.now.plus(Millis(self.manners.delay));
+        let event = match self.manners.refused.get(&instance.container).cloned() {
+            Some((StartFailure::Run, message)) => {
+                Event::StartFailed { instance, failure: StartFailure::Run, message, at }
+            }
+            _ => Event::Started { instance, at },
+        };
+        self.tell_in(self.manners.delay, event);
     }
 
     fn pull(&mut self, instance: Instance, image: String) {

@@ -30,6 +30,7 @@ fn words(events: &[Event]) -> Vec<String> {
         .map(|event| match event {
             Event::SandboxReady { .. } => "ready".to_owned(),
             Event::Created { instance, .. } => of("created", instance),
+            Event::Starting { instance, .. } => of("starting", instance),
             Event::Started { instance, .. } => of("started", instance),
             Event::Exited { instance, exit } => format!("{} {}", of("exited", instance), exit.code),
             Event::Retired { instance, reason, .. } => format!("{}: {reason}", of("retired", instance)),
@@ -52,9 +53,11 @@ fn kre_1_containers_go_on_without_an_engine_and_the_next_one_learns_everything()
         let expected = [
             "ready",
             "created init",
+            "starting init",
             "started init",
             "exited init 0",
             "created main",
+            "starting main",
             "started main",
             "created waiting",
         ];
@@ -143,10 +146,12 @@ fn why_a_container_is_stopped_outlives_the_engine_that_stops_it() {
         let expected = [
             "ready",
             "created c",
+            "starting c",
             "started c",
             "retired c: its liveness probe failed",
             "exited c 137",
             "created d",
+            "starting d",
             "started d",
             "exited d 3",
         ];
@@ -161,7 +166,7 @@ fn row_6_engine_and_shim_killed_together() {
         let mark = format!("43210{}", std::process::id());
         world.start("c", script(&format!("sleep {mark}"))).await;
         let recovered = world.restart_engine(|world| kill(&shims(world))).await;
-        let expected = ["ready", "created c", "started c", "exited c 255", "gone"];
+        let expected = ["ready", "created c", "starting c", "started c", "exited c 255", "gone"];
         assert_eq!(words(&recovered[0].events), expected);
         assert!(world.pids(&mark).is_empty());
     });

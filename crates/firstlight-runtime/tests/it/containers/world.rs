@@ -149,10 +149,15 @@ impl World {
         self.ends.actions.send((self.pod.clone(), what)).await.unwrap();
     }
 
-    /// The next event.
+    /// The next event, but for those that announce a start: whether it came to anything follows.
     pub(crate) async fn event(&mut self) -> Event {
-        let next = tokio::time::timeout(PATIENCE, self.ends.events.recv());
-        next.await.expect("nothing happens").expect("the runtime lives").1
+        loop {
+            let next = tokio::time::timeout(PATIENCE, self.ends.events.recv());
+            let event = next.await.expect("nothing happens").expect("the runtime lives").1;
+            if !matches!(event, Event::Starting { .. }) {
+                return event;
+            }
+        }
     }
 
     /// The next event that `pick` takes; those before it are dropped.
