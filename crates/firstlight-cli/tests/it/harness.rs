@@ -35,9 +35,15 @@ impl Engine {
 
     /// The same, with more flags.
     pub(crate) fn with(flags: &[&str]) -> Engine {
+        let mut engine = Engine::stopped_with(flags);
+        engine.run();
+        engine
+    }
+
+    /// A directory with busybox imported, and no engine yet; it will have these flags.
+    pub(crate) fn stopped_with(flags: &[&str]) -> Engine {
         let mut engine = Engine::stopped();
         engine.flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        engine.run();
         engine
     }
 

@@ -9,4 +9,5 @@ mod examples;
 mod harness;
 mod kubectl;
 mod recovery;
+mod rows;
 mod up_and_down;

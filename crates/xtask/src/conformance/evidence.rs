@@ -60,6 +60,12 @@ const DATA: &[Data] = &[
         test: "statuses_are_what_upstreams_tables_say",
     },
     Data {
+        place: "crates/firstlight-cli/tests/rows/order.txt",
+        form: Form::Table,
+        package: "firstlight-cli",
+        test: "rows_of_order",
+    },
+    Data {
         place: "crates/firstlight-workloads/tests/stories",
         form: Form::Story,
         package: "firstlight-workloads",

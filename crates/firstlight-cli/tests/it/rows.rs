@@ -1,0 +1,72 @@
+//! Rows: upstream's cases of a pod's life, played with real containers on a real engine.
+//!
+//! A file in `tests/rows/` is a list of scenes. A scene is a pod, what happens to it, and rows: lines that begin with the ids of
+//! upstream's cases and say what must be true. `docs/conformance/rows.md` is the page about their form.
+
+mod claim;
+mod diary;
+mod judge;
+mod laws;
+mod part;
+mod play;
+mod processes;
+mod scene;
+mod stage;
+mod watched;
+mod words;
+
+use futures::StreamExt;
+use scene::Scene;
+use stage::Stage;
+use std::path::Path;
+
+/// How many scenes are played at once: most of a scene is waiting.
+const AT_ONCE: usize = 12;
+
+/// How many at once have an engine of their own.
+const ENGINES_AT_ONCE: usize = 4;
+
+#[test]
+fn rows_of_order() {
+    play("order");
+}
+
+/// Plays all scenes of a file; every row that fails is told.
+fn play(file: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/rows/{file}.txt"));
+    let only = std::env::var("SCENE").unwrap_or_default();
+    let scenes: Vec<Scene> = scene::scenes(file, &std::fs::read_to_string(path).unwrap());
+    let scenes = scenes.into_iter().filter(|scene| format!("{} {}", scene.name, scene.title).contains(&only));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let failures = runtime.block_on(all(scenes.collect()));
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+async fn all(scenes: Vec<Scene>) -> Vec<String> {
+    let (own, shared): (Vec<Scene>, Vec<Scene>) = scenes.into_iter().partition(|scene| scene.engine.is_some());
+    let (mut failures, others) = tokio::join!(on_one_engine(&shared), on_engines_of_their_own(&own));
+    failures.extend(others);
+    failures.retain(|failure| !failure.is_empty());
+    failures
+}
+
+async fn on_one_engine(scenes: &[Scene]) -> Vec<String> {
+    if scenes.is_empty() {
+        return Vec::new();
+    }
+    let stage = Stage::open(Vec::new()).await;
+    let plays = futures::stream::iter(scenes).map(|scene| play::play(&stage, scene));
+    let failures = plays.buffer_unordered(AT_ONCE).collect().await;
+    stage.close().await;
+    failures
+}
+
+async fn on_engines_of_their_own(scenes: &[Scene]) -> Vec<String> {
+    let plays = futures::stream::iter(scenes).map(|scene| async move {
+        let stage = Stage::open(scene.engine.clone().unwrap_or_default()).await;
+        let failure = play::play(&stage, scene).await;
+        stage.close().await;
+        failure
+    });
+    plays.buffer_unordered(ENGINES_AT_ONCE).collect().await
+}

@@ -1,0 +1,240 @@
+//! What is written in a file of rows: scenes, each with a pod, what happens to it, and what must then be true.
+
+use super::claim::{Claim, claims};
+use super::part::{Kind, container};
+use super::words::{duration, merge, split, words, yaml};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A scene, as it is played once.
+#[derive(Debug, Clone)]
+pub(crate) struct Scene {
+    pub(crate) title: String,
+    /// The pod's name, of which there is one on an engine.
+    pub(crate) name: String,
+    /// Flags of an engine of its own, if it must not share one.
+    pub(crate) engine: Option<Vec<String>>,
+    /// What there is before the pod.
+    pub(crate) objects: Vec<Value>,
+    /// The pod's spec and metadata.
+    pub(crate) pod: Value,
+    pub(crate) lines: Vec<Line>,
+}
+
+/// What happens, or must be true, in the order written.
+#[derive(Debug, Clone)]
+pub(crate) enum Line {
+    Step(Step),
+    Row(Row),
+}
+
+/// A row: what must be true where it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) ids: String,
+    /// Whether only what came after the last step counts.
+    pub(crate) afterwards: bool,
+    pub(crate) claims: Vec<Claim>,
+}
+
+/// What is done to the pod or its world.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    Once(Vec<Claim>),
+    PatchImage {
+        container: String,
+        image: String,
+    },
+    Patch {
+        subresource: Option<String>,
+        patch: Value,
+    },
+    Create(Value),
+    Change {
+        kind: String,
+        name: String,
+        patch: Value,
+    },
+    Remove {
+        kind: String,
+        name: String,
+    },
+    Delete {
+        grace: Option<Duration>,
+    },
+    /// Notes this instant in the diary, as `pod NAME`.
+    Mark(String),
+    Kill {
+        container: String,
+    },
+    KillSandbox,
+    KillEngine,
+    StartEngine,
+}
+
+/// An item of a scene: its line, and the deeper lines below it.
+struct Item {
+    line: String,
+    below: String,
+}
+
+/// The scenes of a file. Where `pod:` names several restart policies, a scene is played with each, and a row has one id
+/// for each, in that order. `@POD@` is the pod's name; `@SCENE@`, its directory on the host, is filled in where it is played.
+pub(crate) fn scenes(file: &str, text: &str) -> Vec<Scene> {
+    let mut scenes = Vec::new();
+    let mut items: Vec<Item> = Vec::new();
+    let mut stage = |items: &[Item]| {
+        let number = scenes.len() + 1;
+        scenes.extend(stage(items, &format!("{file}-{number}")));
+    };
+    for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
+        if line.starts_with("scene:") && !items.is_empty() {
+            stage(&std::mem::take(&mut items));
+        }
+        let indent = line.len() - line.trim_start().len();
+        match items.last_mut() {
+            _ if line.trim().is_empty() => {}
+            Some(item) if indent >= 4 => {
+                item.below.push_str(line);
+                item.below.push('\n');
+            }
+            _ => items.push(Item { line: line.trim().to_owned(), below: String::new() }),
+        }
+    }
+    stage(&items);
+    scenes
+}
+
+fn stage(items: &[Item], name: &str) -> Vec<Scene> {
+    let policies = items.iter().find_map(|item| item.line.strip_prefix("pod:")).map(|line| split(line, '|'));
+    let policies = policies.unwrap_or_else(|| panic!("{}: no pod", items[0].line));
+    let count = policies.len();
+    let scenes = policies.iter().enumerate().map(|(nth, policy)| {
+        let name = format!("{name}{}", policy.to_lowercase());
+        let fill = |text: &str| text.replace("@POD@", &name);
+        let items: Vec<Item> = items.iter().map(|i| Item { line: fill(&i.line), below: fill(&i.below) }).collect();
+        scene(&items, name.clone(), policy, nth, count)
+    });
+    scenes.collect()
+}
+
+fn scene(items: &[Item], name: String, policy: &str, nth: usize, count: usize) -> Scene {
+    let mut scene = Scene {
+        title: String::new(),
+        pod: pod(&name, policy),
+        name,
+        engine: None,
+        objects: Vec::new(),
+        lines: Vec::new(),
+    };
+    for Item { line, below } in items {
+        if is_row(line) {
+            scene.lines.push(Line::Row(row(line, below, nth, count)));
+            continue;
+        }
+        match line.split_once(':') {
+            Some(("scene", title)) => {
+                title.trim().clone_into(&mut scene.title);
+                if count > 1 {
+                    scene.title.push_str(&format!(" ({policy})"));
+                }
+            }
+            Some(("engine", flags)) => scene.engine = Some(flags.split_whitespace().map(str::to_owned).collect()),
+            Some(("pod", _)) => merge_pod(&mut scene.pod, below),
+            Some(("object", _)) => scene.objects.push(yaml(below)),
+            Some(("create", _)) => scene.lines.push(Line::Step(Step::Create(yaml(below)))),
+            Some(("patch", to)) => scene.lines.push(Line::Step(patch(to, below))),
+            Some((name, what)) if !name.contains(' ') => add(&mut scene.pod, name, what, below),
+            _ => scene.lines.push(Line::Step(step(&format!("{line} {}", below.trim())))),
+        }
+    }
+    scene
+}
+
+fn pod(name: &str, policy: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"},
+        "spec": {"restartPolicy": policy,
+                 "volumes": [{"name": "scene", "hostPath": {"path": "@SCENE@", "type": "Directory"}}]},
+    })
+}
+
+fn is_row(line: &str) -> bool {
+    let first = line.split_whitespace().next().unwrap_or("");
+    first.split(',').all(|id| id.len() == 4 && id.starts_with('T') && id[1..].bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn row(line: &str, below: &str, nth: usize, count: usize) -> Row {
+    let (ids, rest) = line.split_once(' ').unwrap_or_else(|| panic!("{line}: nothing is claimed"));
+    let all: Vec<&str> = ids.split(',').collect();
+    let ids = if count == 1 {
+        ids.to_owned()
+    } else {
+        assert_eq!(all.len(), count, "{line}: one id for each restart policy");
+        all[nth].to_owned()
+    };
+    let text = format!("{rest} {}", below.split_whitespace().collect::<Vec<_>>().join(" "));
+    let (afterwards, text) = match text.trim().strip_prefix("after that:") {
+        Some(rest) => (true, rest.to_owned()),
+        None => (false, text),
+    };
+    Row { ids, afterwards, claims: claims(&text) }
+}
+
+/// Literal YAML of the pod: its spec, and its metadata under that name.
+fn merge_pod(pod: &mut Value, below: &str) {
+    if below.trim().is_empty() {
+        return;
+    }
+    let mut literal = yaml(below);
+    if let Some(metadata) = literal.as_object_mut().and_then(|object| object.remove("metadata")) {
+        merge(&mut pod["metadata"], metadata);
+    }
+    merge(&mut pod["spec"], literal);
+}
+
+fn add(pod: &mut Value, name: &str, what: &str, below: &str) {
+    let list = match Kind::of(name) {
+        Kind::Init | Kind::Sidecar => "initContainers",
+        Kind::Main => "containers",
+    };
+    let slot = &mut pod["spec"][list];
+    if slot.is_null() {
+        *slot = json!([]);
+    }
+    slot.as_array_mut().unwrap().push(container(name, what, below));
+}
+
+fn patch(to: &str, below: &str) -> Step {
+    let words: Vec<&str> = to.split_whitespace().collect();
+    match words[..] {
+        [] => Step::Patch { subresource: None, patch: yaml(below) },
+        ["status"] => Step::Patch { subresource: Some("status".to_owned()), patch: yaml(below) },
+        [kind, name] => Step::Change { kind: kind.to_owned(), name: name.to_owned(), patch: yaml(below) },
+        _ => panic!("patch: {to}: not known"),
+    }
+}
+
+fn step(line: &str) -> Step {
+    let words = words(line);
+    let words: Vec<&str> = words.iter().map(|word| word.bare().unwrap_or("\"")).collect();
+    match &words[..] {
+        ["once", ..] => Step::Once(claims(line.trim().strip_prefix("once").unwrap())),
+        ["patch", "image", "of", container, "to", image] => {
+            Step::PatchImage { container: (*container).to_owned(), image: (*image).to_owned() }
+        }
+        ["delete"] => Step::Delete { grace: None },
+        ["delete", "with", "grace", time] => Step::Delete { grace: Some(time_of(line, time)) },
+        ["delete", kind, name] => Step::Remove { kind: (*kind).to_owned(), name: (*name).to_owned() },
+        ["mark", name] => Step::Mark((*name).to_owned()),
+        ["kill", "-9", container] => Step::Kill { container: (*container).to_owned() },
+        ["the", "sandbox", "is", "killed"] => Step::KillSandbox,
+        ["the", "engine", "is", "killed"] => Step::KillEngine,
+        ["the", "engine", "starts"] => Step::StartEngine,
+        _ => panic!("{line}: neither a container (NAME: ...) nor a step nor a row"),
+    }
+}
+
+fn time_of(line: &str, word: &str) -> Duration {
+    duration(word).unwrap_or_else(|| panic!("{line}: {word:?} is not a duration"))
+}

@@ -1,0 +1,169 @@
+//! Where scenes are played: an engine, a client of its API, a directory for the scenes' diaries.
+
+use super::part::IMAGE;
+use super::watched::{Watched, get};
+use crate::harness::{Engine, assert_ok, firstlight, text};
+use http::Request;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
+use tokio::task::JoinHandle;
+use xtask::images::Entry;
+
+/// An engine for scenes.
+pub(crate) struct Stage {
+    /// Killed and started by scenes that have a stage of their own; the others only ask it.
+    engine: Mutex<Engine>,
+    client: Client,
+    pub(crate) watched: Watched,
+    scenes: PathBuf,
+    watch: JoinHandle<()>,
+}
+
+impl Stage {
+    /// An engine with these flags more than every scene needs.
+    pub(crate) async fn open(flags: Vec<String>) -> Stage {
+        let engine = blocking(move || {
+            let mut flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+            flags.push("--allow-host-path");
+            if !flags.contains(&"--max-backoff") {
+                flags.extend(["--max-backoff", "1s"]);
+            }
+            let mut engine = Engine::stopped_with(&flags);
+            for image in ["1", "2"] {
+                import(&engine, image);
+            }
+            engine.run();
+            engine
+        });
+        let engine = engine.await;
+        let kubeconfig = Kubeconfig::read_from(engine.kubeconfig()).unwrap();
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        let client = Client::try_from(config).unwrap();
+        let scenes = engine.scratch("scenes");
+        std::fs::create_dir(&scenes).unwrap();
+        let watched = Watched::new(scenes.clone());
+        let watch = tokio::spawn(watched.clone().run(client.clone()));
+        Stage { engine: Mutex::new(engine), client, watched, scenes, watch }
+    }
+
+    /// The directory of a scene, which its containers see as `/scene`: anybody may write there.
+    pub(crate) fn directory(&self, pod: &str) -> PathBuf {
+        self.scenes.join(pod)
+    }
+
+    /// Makes that directory, with an empty diary; its path.
+    pub(crate) fn begin(&self, pod: &str) -> PathBuf {
+        let directory = self.directory(pod);
+        std::fs::create_dir(&directory).unwrap();
+        let diary = directory.join("log");
+        std::fs::write(&diary, "").unwrap();
+        for (path, mode) in [(&directory, 0o777), (&diary, 0o666)] {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        directory
+    }
+
+    /// Asks the API; an error is its own words.
+    pub(crate) async fn ask(&self, request: Request<Vec<u8>>) -> Result<Value, String> {
+        self.client.request(request).await.map_err(|error| error.to_string())
+    }
+
+    /// Makes an object where it belongs.
+    pub(crate) async fn create(&self, object: &Value) -> Result<Value, String> {
+        let path = collection(object["kind"].as_str().unwrap_or(""));
+        let body = object.to_string().into_bytes();
+        self.ask(Request::post(path).header("Content-Type", "application/json").body(body).unwrap()).await
+    }
+
+    /// A merge patch.
+    pub(crate) async fn patch(&self, path: &str, patch: &Value) -> Result<Value, String> {
+        let body = patch.to_string().into_bytes();
+        let request = Request::patch(path).header("Content-Type", "application/merge-patch+json");
+        self.ask(request.body(body).unwrap()).await
+    }
+
+    /// Deletes what is at this path.
+    pub(crate) async fn delete(&self, path: &str, grace: Option<u64>) -> Result<Value, String> {
+        let options = grace.map_or_else(|| json!({}), |grace| json!({"gracePeriodSeconds": grace}));
+        let request = Request::delete(path).header("Content-Type", "application/json");
+        self.ask(request.body(options.to_string().into_bytes()).unwrap()).await
+    }
+
+    /// The events about a pod.
+    pub(crate) async fn events(&self, pod: &str) -> Value {
+        let path = format!("/api/v1/namespaces/default/events?fieldSelector=involvedObject.name={pod}");
+        self.ask(get(&path)).await.unwrap_or(Value::Null)
+    }
+
+    /// A container's log so far.
+    pub(crate) async fn log(&self, pod: &str, container: &str) -> Option<String> {
+        let path = format!("/api/v1/namespaces/default/pods/{pod}/log?container={container}");
+        self.client.request_text(get(&path)).await.ok()
+    }
+
+    /// What a shell command in a container prints.
+    pub(crate) async fn run_in(&self, pod: &str, container: &str, command: &str) -> Option<String> {
+        let mut kubectl = {
+            let engine = self.engine.lock().unwrap();
+            engine.kubectl_command(&["exec", pod, "-c", container, "--", "/bin/sh", "-c", command])
+        };
+        let output = blocking(move || kubectl.output().unwrap()).await;
+        output.status.success().then(|| text(&output.stdout).trim_end().to_owned())
+    }
+
+    /// Kills the engine as a crash would.
+    pub(crate) fn kill_engine(&self) {
+        self.engine.lock().unwrap().kill();
+    }
+
+    /// Starts it again.
+    pub(crate) fn start_engine(&self) {
+        tokio::task::block_in_place(|| self.engine.lock().unwrap().run());
+    }
+
+    /// Takes everything down.
+    pub(crate) async fn close(self) {
+        self.watch.abort();
+        blocking(move || drop(self.engine)).await;
+    }
+}
+
+/// Where objects of a kind are.
+pub(crate) fn collection(kind: &str) -> String {
+    match kind {
+        "StatefulSet" | "statefulset" => "/apis/apps/v1/namespaces/default/statefulsets".to_owned(),
+        kind => format!("/api/v1/namespaces/default/{}s", kind.to_lowercase()),
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.unwrap()
+}
+
+/// Imports the scenes' image under this tag: busybox, the actor, and a file that tells the tag.
+fn import(engine: &Engine, tag: &str) {
+    static LAYOUTS: OnceLock<PathBuf> = OnceLock::new();
+    let layouts = LAYOUTS.get_or_init(|| {
+        let layouts = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("rows-{}", std::process::id()));
+        for tag in ["1", "2"] {
+            let mut entries = xtask::images::busybox().unwrap();
+            entries.push(Entry::text("/etc/image", &format!("{tag}\n")));
+            entries
+                .push(Entry::program("/bin/actor", &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rows/actor.sh")));
+            let config = json!({"Cmd": ["/bin/actor"], "Env": ["PATH=/bin"]});
+            xtask::images::assemble(&layouts.join(tag), &entries, &config).unwrap();
+        }
+        layouts
+    });
+    let image = firstlight()
+        .args(["image", "import", &format!("{IMAGE}:{tag}")])
+        .arg(layouts.join(tag))
+        .arg("--image-dir")
+        .arg(engine.images())
+        .output();
+    assert_ok(&image.unwrap());
+}
