@@ -6,6 +6,8 @@
 
 mod qos;
 
+pub(crate) use qos::class as qos_class;
+
 use crate::object::resources;
 use crate::schema::Kind;
 use crate::view::{Fill, View};

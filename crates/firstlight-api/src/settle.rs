@@ -21,10 +21,11 @@ mod reference;
 mod security;
 mod volume;
 
+use crate::admit::qos_class;
 use crate::refuse::Refusals;
 use crate::status_error::FieldError;
 use crate::view::View;
-use firstlight_pod::spec::{Container, Init, RestartPolicy, Rules};
+use firstlight_pod::spec::{Container, Init, Qos, RestartPolicy, Rules};
 use firstlight_pod::{Millis, PodId, Spec};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -76,6 +77,11 @@ pub fn pod(pod: &Value) -> Result<Spec, Vec<FieldError>> {
             .map(str::to_owned)
             .collect(),
         fs_group: security::id(spec.object("securityContext"), "fsGroup", "spec.securityContext", &mut refused),
+        qos: match qos_class(spec) {
+            "Guaranteed" => Qos::Guaranteed,
+            "BestEffort" => Qos::BestEffort,
+            _ => Qos::Burstable,
+        },
         sysctls: sysctls(spec),
         rules: Rules::default(),
     };

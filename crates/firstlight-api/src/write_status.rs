@@ -104,14 +104,15 @@ fn container(status: &ContainerStatus, spec: Option<&Value>) -> Value {
 }
 
 /// What a container's status says of a mount: upstream leaves out `readOnly: false` and names `recursiveReadOnly` only
-/// for read-only mounts, where ours never are recursive.
+/// for read-only mounts. What is asked for if possible is possible (VOL-14).
 fn mount(mount: &Value) -> Value {
     let mut out = Map::new();
     out.insert("name".to_owned(), json!(mount.text("name")));
     out.insert("mountPath".to_owned(), json!(mount.text("mountPath")));
     if mount.flag("readOnly") {
         out.insert("readOnly".to_owned(), json!(true));
-        out.insert("recursiveReadOnly".to_owned(), json!("Disabled"));
+        let recursive = matches!(mount.text("recursiveReadOnly"), "Enabled" | "IfPossible");
+        out.insert("recursiveReadOnly".to_owned(), json!(if recursive { "Enabled" } else { "Disabled" }));
     }
     Value::Object(out)
 }

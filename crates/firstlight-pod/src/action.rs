@@ -145,6 +145,8 @@ pub struct Launch {
     pub security: Security,
     /// Limits.
     pub resources: Resources,
+    /// How willing the kernel is to choose it when the machine's memory runs out (RES-7).
+    pub oom_score: i32,
     /// The signal that asks it to stop, by name; the image's if it names none.
     pub stop_signal: Option<String>,
     /// Where it may leave a last word.

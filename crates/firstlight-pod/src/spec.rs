@@ -78,6 +78,8 @@ pub struct Spec {
     pub pull_secrets: Vec<String>,
     /// `spec.securityContext.fsGroup`: volumes that obey it are made accessible to this group (VOL-12).
     pub fs_group: Option<u32>,
+    /// Its quality of service class.
+    pub qos: Qos,
     /// Kernel parameters of the pod's namespaces.
     pub sysctls: BTreeMap<String, String>,
     /// What the node rules for all its pods. Settling leaves the default; the node puts its own here.
@@ -128,6 +130,18 @@ impl Spec {
         }
         refs
     }
+}
+
+/// A pod's quality of service class (RES-6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Qos {
+    /// Every container has CPU and memory limits equal to its requests.
+    Guaranteed,
+    /// Some container asks for something.
+    Burstable,
+    /// Nobody asks for anything.
+    #[default]
+    BestEffort,
 }
 
 /// What a node rules for all its pods.

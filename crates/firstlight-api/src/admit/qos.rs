@@ -9,7 +9,7 @@ const COUNTED: [&str; 2] = ["cpu", "memory"];
 
 /// `Guaranteed` if every container, inits included, has CPU and memory limits equal to its requests; `BestEffort` if
 /// none has any of either; else `Burstable`.
-pub(super) fn class(spec: &Value) -> &'static str {
+pub(crate) fn class(spec: &Value) -> &'static str {
     let mut containers =
         spec.list("initContainers").iter().chain(spec.list("containers")).map(|c| c.object("resources"));
     if containers

@@ -308,12 +308,13 @@ pub const TABLE: &[Entry] = &[
     },
     Entry {
         ty: "core.v1.VolumeMount",
-        honoured: &["name", "readOnly", "mountPath", "subPath", "subPathExpr"],
+        honoured: &["name", "readOnly", "recursiveReadOnly", "mountPath", "subPath", "subPathExpr"],
         harmless: &[],
-        refused: &[
-            ("recursiveReadOnly", Is(&["Disabled", "IfPossible"]), "nested mounts stay writable; use IfPossible"),
-            ("mountPropagation", Is(&["None"]), "mounts do not travel between host and container; use None"),
-        ],
+        refused: &[(
+            "mountPropagation",
+            Is(&["None", "HostToContainer"]),
+            "what a container mounts never reaches the host; use HostToContainer or None",
+        )],
     },
     Entry {
         ty: "core.v1.ContainerRestartRule",

@@ -132,6 +132,9 @@ fn mount(mount: &Value) -> Mount {
         sub_path: expression.unwrap_or_else(|| mount.text("subPath")).to_owned(),
         sub_path_expr: expression.is_some(),
         read_only: mount.flag("readOnly"),
+        // Every kernel that containers run on here can: it is possible wherever it is asked.
+        recursive_read_only: matches!(mount.text("recursiveReadOnly"), "Enabled" | "IfPossible"),
+        from_host: mount.text("mountPropagation") == "HostToContainer",
     }
 }
 

@@ -2,7 +2,7 @@ use super::pod;
 use firstlight_pod::Millis;
 use firstlight_pod::Spec;
 use firstlight_pod::spec::{
-    EnvValue, FieldRef, FileRef, Handler, HostPathType, Init, Projection, PullPolicy, Resources, RestartPolicy,
+    EnvValue, FieldRef, FileRef, Handler, HostPathType, Init, Projection, PullPolicy, Qos, Resources, RestartPolicy,
     RestartRule, Seccomp, SourceRef, VolumeKind,
 };
 use serde_json::{Value, json};
@@ -152,6 +152,26 @@ fn env_in_every_form() {
     assert!(matches!(values[6], EnvValue::Resource(r) if r.container == "o" && r.divisor_micro == 1_000_000));
     let file = FileRef { volume: "v".into(), path: "a/b".into(), key: "k".into(), optional: true };
     assert_eq!(values[7], &EnvValue::File(file));
+}
+
+#[test]
+fn what_is_asked_of_memory_and_cpu_decides_the_class() {
+    let of = |resources: Value| settled(main(json!({ "resources": resources }))).qos;
+    assert_eq!(of(json!({})), Qos::BestEffort);
+    assert_eq!(of(json!({ "requests": { "cpu": "1" } })), Qos::Burstable);
+    assert_eq!(of(json!({ "limits": { "cpu": "1", "memory": "1Gi" } })), Qos::Guaranteed);
+}
+
+#[test]
+fn vol_14_a_mount_says_what_becomes_of_those_below_it() {
+    let mounts = json!([
+        { "name": "v", "mountPath": "/a", "readOnly": true, "recursiveReadOnly": "IfPossible" },
+        { "name": "v", "mountPath": "/b", "readOnly": true, "recursiveReadOnly": "Disabled" },
+        { "name": "v", "mountPath": "/c", "mountPropagation": "HostToContainer" },
+    ]);
+    let spec = settled(main(json!({ "volumeMounts": mounts })));
+    let found: Vec<_> = spec.mains[0].mounts.iter().map(|m| (m.recursive_read_only, m.from_host)).collect();
+    assert_eq!(found, [(true, false), (false, false), (false, true)]);
 }
 
 #[test]

@@ -191,9 +191,25 @@ pub(super) fn mounts(container: &Value, volumes: &BTreeMap<&str, &Value>, path: 
         sub_path(mount, &at, refused);
         one_of(mount, "mountPropagation", &["Bidirectional", "HostToContainer", "None"], &at, refused);
         one_of(mount, "recursiveReadOnly", &["Disabled", "Enabled", "IfPossible"], &at, refused);
-        if matches!(mount.text("recursiveReadOnly"), "Enabled" | "IfPossible") && !mount.flag("readOnly") {
-            refused.forbidden(&format!("{at}.recursiveReadOnly"), "may only be specified when readOnly is true");
-        }
+        propagation(mount, container, &at, refused);
+    }
+}
+
+/// VOL-14.
+fn propagation(mount: &Value, container: &Value, path: &str, refused: &mut Refusals) {
+    if mount.text("mountPropagation") == "Bidirectional" && !container.object("securityContext").flag("privileged") {
+        let words = "Bidirectional mount propagation is available only to privileged containers";
+        refused.forbidden(&format!("{path}.mountPropagation"), words);
+    }
+    if !matches!(mount.text("recursiveReadOnly"), "Enabled" | "IfPossible") {
+        return;
+    }
+    let at = format!("{path}.recursiveReadOnly");
+    if !mount.flag("readOnly") {
+        refused.forbidden(&at, "may only be specified when readOnly is true");
+    }
+    if !matches!(mount.text("mountPropagation"), "" | "None") {
+        refused.forbidden(&at, "may only be specified when mountPropagation is None or not specified");
     }
 }
 

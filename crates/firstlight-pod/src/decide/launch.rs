@@ -3,7 +3,7 @@
 use crate::action::Launch;
 use crate::draft::{Complete, Draft, Holds, Variable};
 use crate::seen::Seen;
-use crate::spec::{Container, EnvFrom, EnvValue, EnvVar, FieldRef, ResourceRef, SourceRef, Spec};
+use crate::spec::{Container, EnvFrom, EnvValue, EnvVar, FieldRef, Init, Qos, ResourceRef, SourceRef, Spec};
 
 /// Why a container cannot be put together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub(crate) fn launch(spec: &Spec, seen: &Seen, container: &Container) -> Result<
         mounts,
         security: container.security.clone(),
         resources: container.resources,
+        oom_score: oom_score(spec, container),
         stop_signal: container.stop_signal.clone(),
         termination_message_path: container.termination_message_path.clone(),
         termination_message_from_log: container.termination_message_from_log,
@@ -44,6 +45,30 @@ pub(crate) fn launch(spec: &Spec, seen: &Seen, container: &Container) -> Result<
         env,
         draft: (!known).then(|| Box::new(draft)),
     })
+}
+
+/// RES-7 (upstream: `pkg/kubelet/qos/policy.go`).
+fn oom_score(spec: &Spec, container: &Container) -> i32 {
+    /// Left for those that use all they asked for and no more.
+    const GUARANTEED: i32 = -997;
+    /// The first to go.
+    const BEST_EFFORT: i32 = 1000;
+    let sidecar = spec.inits.iter().any(|init| matches!(init, Init::Sidecar(own) if own.name == container.name));
+    let request = |container: &Container| container.resources.memory_request.unwrap_or(0);
+    let own = request(container);
+    let counted = match spec.mains.iter().map(request).min() {
+        Some(least) if sidecar => own.max(least),
+        _ => own,
+    };
+    let share = counted.saturating_mul(1000) / spec.rules.allocatable_memory.max(1);
+    match spec.qos {
+        Qos::Guaranteed => GUARANTEED,
+        Qos::BestEffort => BEST_EFFORT,
+        Qos::Burstable => {
+            let score = BEST_EFFORT.saturating_sub(i32::try_from(share).unwrap_or(BEST_EFFORT));
+            score.clamp(BEST_EFFORT + GUARANTEED, BEST_EFFORT - 1)
+        }
+    }
 }
 
 /// ENV-1: the node's variables, then `envFrom`, then `env`.

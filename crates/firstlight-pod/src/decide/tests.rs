@@ -1,7 +1,7 @@
 use super::decide;
 use crate::event::{Event, Exit, Instance};
 use crate::seen::Seen;
-use crate::spec::{Container, Identity, PodId, RestartPolicy, Rules, Spec};
+use crate::spec::{Container, Identity, PodId, Qos, RestartPolicy, Rules, Spec};
 use crate::status::State;
 use crate::time::{Millis, Now};
 use std::collections::BTreeMap;
@@ -25,6 +25,7 @@ fn spec(mains: usize) -> Spec {
         readiness_gates: Vec::new(),
         pull_secrets: Vec::new(),
         fs_group: None,
+        qos: Qos::BestEffort,
         sysctls: BTreeMap::new(),
         rules: Rules::default(),
     }

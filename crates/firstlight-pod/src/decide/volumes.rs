@@ -8,7 +8,7 @@ use super::turn::Turn;
 use crate::action::{Do, VolumeContent, VolumeFile, VolumeSetup};
 use crate::backoff::doubled;
 use crate::seen::Seen;
-use crate::spec::{FieldRef, Projection, SourceRef, Spec, Volume, VolumeKind};
+use crate::spec::{FieldRef, Init, Projection, SourceRef, Spec, Volume, VolumeKind};
 use crate::time::Millis;
 use std::collections::BTreeMap;
 
@@ -67,8 +67,11 @@ fn setups(spec: &Spec, seen: &Seen) -> Result<Vec<VolumeSetup>, Missing> {
 
 fn content(spec: &Spec, seen: &Seen, volume: &Volume) -> Result<VolumeContent, Missing> {
     Ok(match &volume.kind {
-        VolumeKind::EmptyDir { memory, size_limit } => {
-            VolumeContent::Empty { memory: *memory, size_limit: *size_limit }
+        VolumeKind::EmptyDir { memory: true, size_limit } => {
+            VolumeContent::Empty { memory: true, size_limit: Some(memory_size(spec, *size_limit)) }
+        }
+        VolumeKind::EmptyDir { memory: false, size_limit } => {
+            VolumeContent::Empty { memory: false, size_limit: *size_limit }
         }
         VolumeKind::HostPath { path, check } => VolumeContent::Host { path: path.clone(), check: *check },
         VolumeKind::Files { projections, default_mode, memory } => {
@@ -137,6 +140,27 @@ fn add(
         }
     }
     Ok(())
+}
+
+/// What an `emptyDir` in memory may take: the least of its own limit, the pod's and the node's (VOL-2).
+fn memory_size(spec: &Spec, own: Option<u64>) -> u64 {
+    let node = spec.rules.allocatable_memory;
+    [own, memory_limit(spec)].into_iter().flatten().filter(|limit| *limit > 0).fold(node, u64::min)
+}
+
+/// The pod's memory limit, if every container has one: what may run at the same time, at its most (RES-2).
+fn memory_limit(spec: &Spec) -> Option<u64> {
+    let (mut sidecars, mut most) = (0_u64, 0_u64);
+    for init in &spec.inits {
+        let limit = init.container().resources.memory_limit?;
+        match init {
+            Init::Once(_) => most = most.max(sidecars.saturating_add(limit)),
+            Init::Sidecar(_) => sidecars = sidecars.saturating_add(limit),
+        }
+    }
+    let mains = spec.mains.iter().map(|main| main.resources.memory_limit);
+    let mains = mains.sum::<Option<u64>>()?;
+    Some(most.max(sidecars.saturating_add(mains)))
 }
 
 /// VOL-4.

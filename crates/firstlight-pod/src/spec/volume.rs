@@ -117,4 +117,9 @@ pub struct Mount {
     pub sub_path_expr: bool,
     /// Mount it read-only.
     pub read_only: bool,
+    /// Mount what is mounted below it read-only too (`recursiveReadOnly`); only with `read_only`.
+    pub recursive_read_only: bool,
+    /// What the host mounts below it later appears in the container (`mountPropagation: HostToContainer`). Nothing
+    /// that a container mounts ever reaches the host.
+    pub from_host: bool,
 }

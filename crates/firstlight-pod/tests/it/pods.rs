@@ -1,6 +1,6 @@
 //! Pods to decide about, written shortly.
 
-use firstlight_pod::spec::{Container, Handler, Identity, Init, Probe, RestartPolicy};
+use firstlight_pod::spec::{Container, Handler, Identity, Init, Probe, Qos, RestartPolicy};
 use firstlight_pod::{Millis, PodId, Rules, Spec};
 use std::collections::BTreeMap;
 
@@ -31,6 +31,7 @@ pub(crate) fn pod(restart: RestartPolicy, inits: Vec<Init>, mains: Vec<Container
         readiness_gates: Vec::new(),
         pull_secrets: Vec::new(),
         fs_group: None,
+        qos: Qos::BestEffort,
         sysctls: BTreeMap::new(),
         rules: Rules::default(),
     }

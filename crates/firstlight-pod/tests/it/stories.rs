@@ -202,7 +202,7 @@ fn container(words: &[&str]) -> Container {
                     path: "/data".to_owned(),
                     sub_path: path.to_owned(),
                     sub_path_expr: path.contains('$'),
-                    read_only: false,
+                    ..Mount::default()
                 });
             }
             other => panic!("no such container setting: {other:?}"),

@@ -8,7 +8,7 @@ use super::capabilities;
 use super::cgroup::Cgroups;
 use super::confine::{Identity, confine};
 use super::root::{DetachedRoot, Kind, Overlay};
-use super::spec::{self, Bind, Controllers, Parts};
+use super::spec::{self, Access, Bind, Controllers, Parts};
 use super::user::{self, User};
 use crate::sys::exec::Program;
 use crate::sys::namespace;
@@ -141,6 +141,7 @@ fn make(
     namespace::unshare(UnshareFlags::NEWNS).context("mount namespace")?;
     // What is mounted for one container must not travel back to the sandbox.
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC).context("mount propagation")?;
+    // A score below this process's own takes a power that an engine may lack; its containers then have its own (RES-7).
     let _ = std::fs::write("/proc/self/oom_score_adj", order.limits.oom_score_adj.to_string());
 
     let overlay = Overlay { layers: &order.root.layers, masks: &order.root.masks, dir: &places.dir };
@@ -153,6 +154,7 @@ fn make(
     let identity = Identity { user, capabilities: capabilities::held(&order.capabilities)? };
     let controllers = Controllers {
         unified: cgroups.unified(),
+        memory: cgroups.has("memory"),
         cpu: cgroups.has("cpu"),
         pids: cgroups.has("pids"),
         swap: cgroups.counts_swap(),
@@ -179,16 +181,16 @@ pub(crate) fn environment(order: &Order, user: &User) -> Vec<(String, String)> {
 
 /// Everything bound into the container, destinations made and freed of links.
 fn binds(order: &Order, places: &Places, root: &DetachedRoot) -> anyhow::Result<Vec<Bind>> {
-    let read_only = order.root.read_only;
-    let mut binds = vec![Bind { source: places.shm.clone(), destination: "/dev/shm".into(), read_only: false }];
+    let access = Access::of(order.root.read_only);
+    let mut binds = vec![Bind { source: places.shm.clone(), destination: "/dev/shm".into(), access: Access::Write }];
     for name in ["hosts", "hostname", "resolv.conf"] {
         let destination = Path::new("/etc").join(name);
-        binds.push(Bind { source: places.etc.join(name), destination, read_only });
+        binds.push(Bind { source: places.etc.join(name), destination, access });
     }
     if !order.termination_path.is_empty() {
         let source = places.termination_log();
         let destination = root.destination(&order.termination_path, Kind::File)?;
-        binds.push(Bind { source, destination, read_only: false });
+        binds.push(Bind { source, destination, access: Access::Write });
     }
     for (index, mount) in order.mounts.iter().enumerate() {
         let source = volume_source(mount, places, index).with_context(|| format!("mounting {}", mount.path))?;
@@ -196,8 +198,11 @@ fn binds(order: &Order, places: &Places, root: &DetachedRoot) -> anyhow::Result<
         let destination = root.destination(&mount.path, kind)?;
         // The pod's own file gives way to a volume mounted in its place, as in the kubelet.
         binds.retain(|b| b.destination != destination);
-        let read_only = mount.read_only || volumes::is_read_only(&places.pod_dir, &mount.volume);
-        binds.push(Bind { source, destination, read_only });
+        let access = match mount.recursive_read_only {
+            true => Access::ReadAll,
+            false => Access::of(mount.read_only || volumes::is_read_only(&places.pod_dir, &mount.volume)),
+        };
+        binds.push(Bind { source, destination, access });
     }
     Ok(binds)
 }
@@ -222,6 +227,10 @@ fn volume_source(mount: &OrderMount, places: &Places, index: usize) -> anyhow::R
         | OpenTreeFlags::AT_RECURSIVE;
     let tree = open_tree(&target, "", flags)?;
     move_mount(&tree, "", CWD, &at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    // It receives from the host by inheritance; the library changes neither. Unless that is asked for, it ends here.
+    if !mount.from_host {
+        mount_change(&at, MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    }
     Ok(at)
 }
 

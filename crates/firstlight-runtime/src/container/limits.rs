@@ -13,18 +13,15 @@ pub(crate) const PIDS: i64 = 4096;
 const MIN_SHARES: u64 = 2;
 const MIN_QUOTA_US: u64 = 1000;
 
-/// Score of a container that asked for nothing: the first to go when memory runs out (upstream:
-/// `pkg/kubelet/qos/policy.go`).
-const BEST_EFFORT: i32 = 1000;
-
-/// The limits of a container with these resources on a machine with `machine_memory` bytes.
-pub(crate) fn of(resources: &Resources, machine_memory: u64) -> Limits {
-    let Resources { cpu_request, cpu_limit, memory_request, memory_limit } = *resources;
+/// The limits of a container with these resources. A request of memory limits nothing: it decides `oom_score`, which is
+/// passed on.
+pub(crate) fn of(resources: &Resources, oom_score: i32) -> Limits {
+    let Resources { cpu_request, cpu_limit, memory_request: _, memory_limit } = *resources;
     Limits {
         memory: memory_limit.filter(|&m| m > 0).map(|m| i64::try_from(m).unwrap_or(i64::MAX)),
         cpu_shares: Some(shares(cpu_request.or(cpu_limit).unwrap_or(0))),
         cpu_quota_us: cpu_limit.filter(|&c| c > 0).map(quota),
-        oom_score_adj: oom_score_adj(resources, memory_request.or(memory_limit), machine_memory),
+        oom_score_adj: oom_score,
     }
 }
 
@@ -35,17 +32,6 @@ fn shares(millicores: u64) -> u64 {
 fn quota(millicores: u64) -> i64 {
     let quota = (millicores.saturating_mul(CPU_PERIOD_US) / 1000).max(MIN_QUOTA_US);
     i64::try_from(quota).unwrap_or(i64::MAX)
-}
-
-/// The kubelet's scale without its lower end: scores below the engine's own need a capability it may lack, and
-/// 2..=999 keeps a container between the engine and those that asked for nothing.
-fn oom_score_adj(resources: &Resources, memory: Option<u64>, machine_memory: u64) -> i32 {
-    if *resources == Resources::default() {
-        return BEST_EFFORT;
-    }
-    let share = memory.unwrap_or(0).saturating_mul(1000) / machine_memory.max(1);
-    let score = 1000_u64.saturating_sub(share).clamp(2, 999);
-    i32::try_from(score).unwrap_or(BEST_EFFORT)
 }
 
 #[cfg(test)]

@@ -20,8 +20,6 @@ pub(crate) struct Place<'a> {
     pub(crate) hostname: &'a str,
     /// Directory of its log files.
     pub(crate) log_dir: PathBuf,
-    /// Memory of this machine, in bytes.
-    pub(crate) machine_memory: u64,
     /// Whether a device controller holds for containers here.
     pub(crate) guarded_devices: bool,
     /// Whether `privileged: true` may be asked for.
@@ -59,6 +57,7 @@ pub(crate) fn settle(
         mounts,
         security,
         resources,
+        oom_score,
         stop_signal: own_signal,
         termination_message_path,
         termination_message_from_log,
@@ -95,7 +94,7 @@ pub(crate) fn settle(
         no_new_privs: security.no_new_privs,
         filter,
         privileged: security.privileged,
-        limits: limits::of(&resources, place.machine_memory),
+        limits: limits::of(&resources, oom_score),
         stop_signal: match own_signal {
             Some(name) => {
                 signal(&name).ok_or_else(|| config(format!("lifecycle.stopSignal: {name:?} is no signal")))?
@@ -146,8 +145,8 @@ fn environment(own: Vec<(String, String)>, image: &Image, place: &Place<'_>, tty
 }
 
 fn order_mount(mount: Mount) -> OrderMount {
-    let Mount { volume, path, sub_path, sub_path_expr: _, read_only } = mount;
-    OrderMount { volume, path, sub_path, read_only }
+    let Mount { volume, path, sub_path, sub_path_expr: _, read_only, recursive_read_only, from_host } = mount;
+    OrderMount { volume, path, sub_path, read_only, recursive_read_only, from_host }
 }
 
 /// SEC-2 (upstream: `pkg/kubelet/kuberuntime/security_context_others.go`).

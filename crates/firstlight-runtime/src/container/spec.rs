@@ -13,6 +13,7 @@ use libcontainer::oci_spec::runtime::{
     LinuxNamespaceType, LinuxPidsBuilder, LinuxResources, LinuxResourcesBuilder, Mount, MountBuilder, Process,
     ProcessBuilder, RootBuilder, Spec, SpecBuilder, UserBuilder,
 };
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Hidden: they tell about or act on the whole machine.
@@ -58,8 +59,26 @@ pub(crate) struct Bind {
     pub(crate) source: PathBuf,
     /// In the container, free of links.
     pub(crate) destination: PathBuf,
-    /// Whether it cannot be written.
-    pub(crate) read_only: bool,
+    /// Whether it can be written.
+    pub(crate) access: Access,
+}
+
+/// Whether a mount can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// It can.
+    Write,
+    /// It cannot; what is mounted below it can.
+    Read,
+    /// Neither can.
+    ReadAll,
+}
+
+impl Access {
+    /// Reading alone if `read_only`.
+    pub(crate) fn of(read_only: bool) -> Access {
+        if read_only { Access::Read } else { Access::Write }
+    }
 }
 
 /// Which cgroup controllers there are: a limit on one that is missing would refuse the container.
@@ -67,6 +86,8 @@ pub(crate) struct Bind {
 pub(crate) struct Controllers {
     /// One unified hierarchy.
     pub(crate) unified: bool,
+    /// `memory`
+    pub(crate) memory: bool,
     /// `cpu`
     pub(crate) cpu: bool,
     /// `pids`
@@ -145,12 +166,16 @@ fn mount(kind: &str, source: &str, destination: &str, options: &[&str]) -> Resul
 }
 
 fn bound(bind: &Bind) -> Result<Mount, OciSpecError> {
-    let access = if bind.read_only { "ro" } else { "rw" };
+    let access = match bind.access {
+        Access::Write => "rw",
+        Access::Read => "ro",
+        Access::ReadAll => "rro",
+    };
     MountBuilder::default()
         .typ("bind")
         .source(&bind.source)
         .destination(&bind.destination)
-        .options(vec!["rbind".to_owned(), "rprivate".to_owned(), access.to_owned()])
+        .options(vec!["rbind".to_owned(), access.to_owned()])
         .build()
 }
 
@@ -173,7 +198,7 @@ fn linux(parts: &Parts<'_>) -> Result<Linux, OciSpecError> {
 
 fn resources(parts: &Parts<'_>) -> Result<LinuxResources, OciSpecError> {
     let Limits { memory, cpu_shares, cpu_quota_us, oom_score_adj: _ } = parts.order.limits;
-    let Controllers { unified: _, cpu, pids, swap } = parts.controllers;
+    let Controllers { unified, memory: counts_memory, cpu, pids, swap } = parts.controllers;
     // The library adds the devices every container has after this rule.
     let devices = LinuxDeviceCgroupBuilder::default().allow(parts.order.privileged).access("rwm").build()?;
     let mut resources = LinuxResourcesBuilder::default().devices(vec![devices]);
@@ -186,6 +211,10 @@ fn resources(parts: &Parts<'_>) -> Result<LinuxResources, OciSpecError> {
             memory = memory.swap(limit);
         }
         resources = resources.memory(memory.build()?);
+    }
+    if unified && counts_memory {
+        // RES-10: out of memory, all of the container's processes end, not one of them.
+        resources = resources.unified(HashMap::from([("memory.oom.group".to_owned(), "1".to_owned())]));
     }
     if cpu || cpu_quota_us.is_some() {
         let mut shares = LinuxCpuBuilder::default();
@@ -203,3 +232,6 @@ fn resources(parts: &Parts<'_>) -> Result<LinuxResources, OciSpecError> {
 fn owned(paths: &[&str]) -> Vec<String> {
     paths.iter().map(|p| (*p).to_owned()).collect()
 }
+
+#[cfg(test)]
+mod tests;

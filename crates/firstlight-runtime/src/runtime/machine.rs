@@ -34,8 +34,6 @@ pub(crate) struct Machine {
     pub(crate) cgroups: Cgroups,
     /// The cgroup above all pods of this engine.
     pub(crate) cgroup: String,
-    /// Memory, in bytes.
-    pub(crate) memory: u64,
     /// Locked for the length of a table look-up; pods take and give back addresses from their own tasks.
     addresses: Mutex<Addresses>,
     /// System call filters.
@@ -65,7 +63,6 @@ impl Machine {
             store,
             cgroups: Cgroups::detect().context("looking for control groups")?,
             cgroup: format!("/firstlight/{name}"),
-            memory: total_memory()?,
             filters: Filters::default(),
             program: shim,
             sealed: OnceCell::new(),
@@ -112,10 +109,4 @@ impl Machine {
 
 fn holder(uid: &str, attempt: u32) -> String {
     format!("{uid}/{attempt}")
-}
-
-fn total_memory() -> anyhow::Result<u64> {
-    let text = fs::read_to_string("/proc/meminfo")?;
-    let kib = text.lines().find_map(|l| l.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    Ok(kib.context("/proc/meminfo has no MemTotal")? * 1024)
 }

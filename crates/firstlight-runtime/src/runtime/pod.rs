@@ -231,7 +231,6 @@ impl Pod {
             pod: &self.id,
             hostname: &hostname,
             log_dir: self.machine.layout.logs(&self.id, &instance.container),
-            machine_memory: self.machine.memory,
             guarded_devices: self.machine.cgroups.guards_devices(),
             allow_privileged: self.machine.allow.privileged,
             filters: &self.machine.filters,

@@ -89,6 +89,12 @@ pub(crate) struct OrderMount {
     pub(crate) sub_path: String,
     /// Whether the container may not write to it.
     pub(crate) read_only: bool,
+    /// Whether it may not write to what is mounted below it either.
+    #[serde(default)]
+    pub(crate) recursive_read_only: bool,
+    /// Whether what the host mounts below it later appears in the container.
+    #[serde(default)]
+    pub(crate) from_host: bool,
 }
 
 /// Limits, in the kernel's terms.

@@ -3,6 +3,7 @@
 mod confinement;
 mod env_files;
 mod life;
+mod mounts;
 mod roots;
 mod sessions;
 mod survival;

@@ -22,6 +22,7 @@ fn spec(container: Container) -> Spec {
         readiness_gates: Vec::new(),
         pull_secrets: Vec::new(),
         fs_group: None,
+        qos: Qos::BestEffort,
         sysctls: BTreeMap::new(),
         rules: Rules { environment: vec![("SVC".to_owned(), "10.0.0.9".to_owned())], ..Rules::default() },
     }
@@ -159,7 +160,7 @@ fn env_12_and_vol_15_sub_paths_are_expanded_strictly_and_parents_come_first() {
         path: path.to_owned(),
         sub_path: sub_path.to_owned(),
         sub_path_expr,
-        read_only: false,
+        ..Mount::default()
     };
     let container = |mounts| Container { mounts, env: vec![text("X", "1")], ..Container::default() };
     let mounts = vec![mount("/a/b/c", "p-$(X)", true), mount("/a", "p-$(X)", false), mount("/", "", false)];
@@ -190,4 +191,35 @@ fn env_11_a_file_is_not_read_by_the_decision_but_handed_on_with_all_that_depends
     let launch = launch.expect("it completes");
     assert_eq!(launch.env, pairs(&[("SVC", "10.0.0.9"), ("A", "1"), ("B", "2"), ("C", "12")]));
     assert_eq!((launch.command.as_slice(), asked), (&["12".to_owned()][..], vec![file]));
+}
+
+#[test]
+fn res_7_the_more_was_asked_for_the_later_the_kernel_takes_it() {
+    let asks = |name: &str, memory: Option<u64>| {
+        let resources = Resources { memory_request: memory, ..Resources::default() };
+        Container { name: name.to_owned(), resources, ..Container::default() }
+    };
+    let score = |qos, inits: Vec<Init>, mains: Vec<Container>, of: &Container| {
+        let rules = Rules { allocatable_memory: 1000 << 20, ..Rules::default() };
+        oom_score(&Spec { qos, inits, mains, rules, ..spec(Container::default()) }, of)
+    };
+    let alone = |qos, memory: Option<u64>| {
+        let main = asks("m", memory);
+        score(qos, Vec::new(), vec![main.clone()], &main)
+    };
+    assert_eq!(alone(Qos::Guaranteed, Some(1 << 20)), -997);
+    assert_eq!(alone(Qos::BestEffort, None), 1000);
+    let burstable = [(None, 999), (Some(1), 999), (Some(400 << 20), 600), (Some(999 << 20), 3), (Some(u64::MAX), 3)];
+    for (memory, expected) in burstable {
+        assert_eq!(alone(Qos::Burstable, memory), expected, "{memory:?}");
+    }
+    let mains = vec![asks("m", Some(500 << 20)), asks("n", Some(300 << 20))];
+    for (own, expected) in [(None, 700), (Some(100 << 20), 700), (Some(400 << 20), 600)] {
+        let side = asks("s", own);
+        let sidecars = vec![Init::Sidecar(side.clone())];
+        assert_eq!(score(Qos::Burstable, sidecars, mains.clone(), &side), expected, "a sidecar of {own:?}");
+        let once = vec![Init::Once(side.clone())];
+        let plain = 1000 - i32::try_from(own.unwrap_or(0) >> 20).unwrap();
+        assert_eq!(score(Qos::Burstable, once, mains.clone(), &side), plain.min(999), "an init of {own:?}");
+    }
 }

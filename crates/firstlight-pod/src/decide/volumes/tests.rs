@@ -1,6 +1,6 @@
 use super::*;
 use crate::event::Event;
-use crate::spec::{Identity, PodId, ResourceRef, RestartPolicy, Rules};
+use crate::spec::{Container, Identity, PodId, Qos, ResourceRef, Resources, RestartPolicy, Rules};
 use crate::time::Now;
 
 #[test]
@@ -29,10 +29,8 @@ fn from(source: SourceRef, items: &[(&str, &str, Option<u32>)], optional: bool) 
     Projection::Source { source, items, optional }
 }
 
-/// The files of a volume made of these: path, mode, content. ConfigMap `c` has `k=v` and `l=w`, `gone` does not exist.
-fn files(projections: Vec<Projection>) -> Result<Vec<(String, u32, String)>, String> {
-    let kind = VolumeKind::Files { projections, default_mode: 0o644, memory: false };
-    let spec = Spec {
+fn spec(volumes: Vec<Volume>) -> Spec {
+    Spec {
         id: PodId { namespace: "ns".to_owned(), name: "p".to_owned(), uid: "u".to_owned() },
         generation: 1,
         labels: BTreeMap::from([("app".to_owned(), "web".to_owned())]),
@@ -45,13 +43,20 @@ fn files(projections: Vec<Projection>) -> Result<Vec<(String, u32, String)>, Str
         deadline: None,
         inits: Vec::new(),
         mains: Vec::new(),
-        volumes: vec![Volume { name: "v".to_owned(), kind }],
+        volumes,
         readiness_gates: Vec::new(),
         pull_secrets: Vec::new(),
         fs_group: None,
+        qos: Qos::BestEffort,
         sysctls: BTreeMap::new(),
         rules: Rules::default(),
-    };
+    }
+}
+
+/// The files of a volume made of these: path, mode, content. ConfigMap `c` has `k=v` and `l=w`, `gone` does not exist.
+fn files(projections: Vec<Projection>) -> Result<Vec<(String, u32, String)>, String> {
+    let kind = VolumeKind::Files { projections, default_mode: 0o644, memory: false };
+    let spec = spec(vec![Volume { name: "v".to_owned(), kind }]);
     let mut seen = Seen::default();
     let data = BTreeMap::from([("k".to_owned(), b"v".to_vec()), ("l".to_owned(), b"w".to_vec())]);
     seen.fold(&Event::Said { status: Box::default(), at: Now(1) });
@@ -106,4 +111,36 @@ fn later_projections_win_and_the_pods_own_fields_are_files_too() {
         files(all[..3].to_vec()),
         Ok(vec![file("k", 0o644, "p"), file("l", 0o644, "w"), file("labels", 0o644, "app=\"web\"")])
     );
+}
+
+#[test]
+fn vol_2_memory_is_bounded_by_the_volume_the_pod_and_the_node_whichever_is_least() {
+    let limited = |name: &str, memory_limit: Option<u64>| {
+        let resources = Resources { memory_limit, ..Resources::default() };
+        Container { name: name.to_owned(), resources, ..Container::default() }
+    };
+    let size = |own: Option<u64>, inits: Vec<Init>, mains: &[Option<u64>]| {
+        let mains = mains.iter().map(|limit| limited("m", *limit)).collect();
+        let rules = Rules { allocatable_memory: 1000, ..Rules::default() };
+        let kind = VolumeKind::EmptyDir { memory: true, size_limit: own };
+        let spec = Spec { inits, mains, rules, ..spec(vec![Volume { name: "v".to_owned(), kind }]) };
+        match setups(&spec, &Seen::default()).ok().expect("it is told")[0].content {
+            VolumeContent::Empty { memory: true, size_limit: Some(size) } => size,
+            ref other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(size(None, Vec::new(), &[None]), 1000, "the node's");
+    assert_eq!(size(Some(7), Vec::new(), &[None]), 7, "its own");
+    assert_eq!(size(Some(2000), Vec::new(), &[None]), 1000);
+    assert_eq!(size(Some(700), Vec::new(), &[Some(200), Some(300)]), 500, "the pod's");
+    assert_eq!(size(None, Vec::new(), &[Some(200), None]), 1000, "a pod with a container that has no limit has none");
+    let inits = || {
+        vec![
+            Init::Once(limited("a", Some(100))),
+            Init::Sidecar(limited("s", Some(50))),
+            Init::Once(limited("b", Some(600))),
+        ]
+    };
+    assert_eq!(size(None, inits(), &[Some(200), Some(300)]), 650, "what runs at once: b beside s");
+    assert_eq!(size(None, inits(), &[Some(700)]), 750, "or m beside s");
 }

@@ -33,7 +33,6 @@ fn settled(launch: Launch, image: &Image) -> Result<Order, Refused> {
         pod: &pod,
         hostname: "p",
         log_dir: PathBuf::from("/logs"),
-        machine_memory: 1 << 30,
         guarded_devices: true,
         allow_privileged: false,
         filters: &Filters::default(),

@@ -5,6 +5,7 @@ use super::{script, with_world};
 use firstlight_pod::Launch;
 use firstlight_pod::spec::Security;
 use firstlight_runtime::session::ExecOptions;
+use rustix::thread::CapabilitySet;
 
 /// What the kernel says about a process's powers.
 const POWERS: &str = "grep -E '^(Uid|Gid|Groups|Cap[A-Z][a-z]+|NoNewPrivs|Seccomp):' /proc/self/status";
@@ -57,6 +58,46 @@ fn decision_5a_a_process_run_by_exec_has_exactly_the_containers_powers() {
         assert_eq!(powers(&user, "CapEff"), "0000000000000000");
         assert_eq!(powers(&world.log("few").await, "CapBnd"), "0000000000000000");
         assert_eq!(powers(&world.log("more").await, "CapEff").len(), 16);
+    });
+}
+
+#[test]
+fn sec_3_no_program_gains_privileges_where_escalation_is_not_allowed() {
+    with_world(async |world| {
+        world.sandbox().await;
+        for (name, no_new_privs, expected) in [("free", false, "0"), ("locked", true, "1")] {
+            let security = Security { no_new_privs, user: Some(1000), ..Security::default() };
+            let (_, log) = world.run(name, with(security, POWERS)).await;
+            assert_eq!(powers(&log, "NoNewPrivs"), expected, "{name}");
+        }
+    });
+}
+
+#[test]
+fn res_7_the_kernel_knows_how_willing_it_may_be() {
+    with_world(async |world| {
+        world.sandbox().await;
+        // Going below one's own takes a power of the engine's that not every machine gives its root.
+        let own = std::fs::read_to_string("/proc/self/oom_score_adj").unwrap().trim().parse().unwrap();
+        let may = rustix::thread::capabilities(None).unwrap().effective.contains(CapabilitySet::SYS_RESOURCE);
+        let guaranteed = if may { -997 } else { own };
+        for (name, asked, oom_score) in
+            [("guaranteed", -997, guaranteed), ("burstable", 500, 500), ("best-effort", 1000, 1000)]
+        {
+            let text = "cat /proc/self/oom_score_adj; sleep 1000";
+            world.start(name, Launch { oom_score: asked, ..script(text) }).await;
+            let options = ExecOptions {
+                command: ["cat", "/proc/self/oom_score_adj"].map(str::to_owned).to_vec(),
+                stdout: true,
+                ..ExecOptions::default()
+            };
+            let session = world.runtime().exec(&world.pod, name, options).await.unwrap();
+            assert_eq!(read(session.stdout.unwrap()).await, format!("{oom_score}\n"), "run by exec");
+            while world.log(name).await.is_empty() {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(world.log(name).await, format!("{oom_score}\n"));
+        }
     });
 }
 

@@ -124,13 +124,7 @@ pub(crate) fn script(text: &str) -> Launch {
 
 /// A mount of a whole volume.
 pub(crate) fn mount(volume: &str, path: &str) -> Mount {
-    Mount {
-        volume: volume.to_owned(),
-        path: path.to_owned(),
-        sub_path: String::new(),
-        sub_path_expr: false,
-        read_only: false,
-    }
+    Mount { volume: volume.to_owned(), path: path.to_owned(), ..Mount::default() }
 }
 
 /// The first instance of a container.
