@@ -31,6 +31,26 @@ fn rows_of_order() {
     play("order");
 }
 
+#[test]
+fn rows_of_sidecars() {
+    play("sidecars");
+}
+
+#[test]
+fn rows_of_images() {
+    play("images");
+}
+
+#[test]
+fn rows_of_termination() {
+    play("termination");
+}
+
+#[test]
+fn rows_of_the_engine() {
+    play("engine");
+}
+
 /// Plays all scenes of a file; every row that fails is told.
 fn play(file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/rows/{file}.txt"));

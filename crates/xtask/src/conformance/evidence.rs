@@ -66,6 +66,30 @@ const DATA: &[Data] = &[
         test: "rows_of_order",
     },
     Data {
+        place: "crates/firstlight-cli/tests/rows/sidecars.txt",
+        form: Form::Table,
+        package: "firstlight-cli",
+        test: "rows_of_sidecars",
+    },
+    Data {
+        place: "crates/firstlight-cli/tests/rows/images.txt",
+        form: Form::Table,
+        package: "firstlight-cli",
+        test: "rows_of_images",
+    },
+    Data {
+        place: "crates/firstlight-cli/tests/rows/termination.txt",
+        form: Form::Table,
+        package: "firstlight-cli",
+        test: "rows_of_termination",
+    },
+    Data {
+        place: "crates/firstlight-cli/tests/rows/engine.txt",
+        form: Form::Table,
+        package: "firstlight-cli",
+        test: "rows_of_the_engine",
+    },
+    Data {
         place: "crates/firstlight-workloads/tests/stories",
         form: Form::Story,
         package: "firstlight-workloads",

@@ -54,14 +54,15 @@ pub(crate) fn judge(what: &What, facts: &Facts<'_>) -> Verdict {
         What::RestartCount(name, Restarts::NeverAbove(most)) => told(When::Never, versions, |pod| {
             container(pod, name)["restartCount"].as_u64().is_some_and(|restarts| restarts > *most)
         }),
-        What::Condition { when, kind, status, reason, message } => told(*when, versions, |pod| {
-            let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
-            conditions.filter(|condition| condition["type"] == **kind).any(|condition| {
-                condition["status"] == **status
-                    && says(condition, "reason", reason)
-                    && says(condition, "message", message)
+        What::Condition { when, kind, status, reason, message } => {
+            // Before a condition is told at all it is neither.
+            let has = |pod: &&Value| *when == When::Now || !condition(pod, kind).is_null();
+            let versions: Vec<Value> = versions.iter().filter(has).cloned().collect();
+            told(*when, &versions, |pod| {
+                let told = condition(pod, kind);
+                told["status"] == **status && says(told, "reason", reason) && says(told, "message", message)
             })
-        }),
+        }
         What::Event { reason, of, message, none } => {
             let events = answer.and_then(|list| list["items"].as_array()).into_iter().flatten();
             let mut events = events.filter(|event| {
@@ -165,6 +166,12 @@ pub(crate) fn container<'a>(pod: &'a Value, name: &str) -> &'a Value {
     let lists = ["initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"];
     let statuses = lists.iter().filter_map(|list| pod["status"][list].as_array()).flatten();
     statuses.into_iter().find(|status| status["name"] == *name).unwrap_or(&Value::Null)
+}
+
+/// A condition of the pod.
+pub(crate) fn condition<'a>(pod: &'a Value, kind: &str) -> &'a Value {
+    let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
+    conditions.into_iter().find(|condition| condition["type"] == *kind).unwrap_or(&Value::Null)
 }
 
 fn is_in(status: &Value, state: &State) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! Upstream's own checker of this sort never fires (B12); this one is asked of every scene.
 
-use super::judge::container;
+use super::judge::{condition, container};
 use serde_json::Value;
 
 /// The laws that these versions break.
@@ -63,9 +63,4 @@ fn in_turn(pod: &Value, sandbox_was_replaced: bool, broken: &mut Vec<String>) {
 fn names(pod: &Value, list: &str) -> Vec<String> {
     let specs = pod["spec"][list].as_array().into_iter().flatten();
     specs.filter_map(|spec| spec["name"].as_str().map(str::to_owned)).collect()
-}
-
-fn condition<'a>(pod: &'a Value, kind: &str) -> &'a Value {
-    let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
-    conditions.into_iter().find(|condition| condition["type"] == *kind).unwrap_or(&Value::Null)
 }

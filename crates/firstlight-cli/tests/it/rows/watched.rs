@@ -67,9 +67,13 @@ impl Watched {
     async fn follow(&self, client: &Client, mut revision: String) {
         loop {
             let path = format!("/api/v1/namespaces/default/pods?watch=true&resourceVersion={revision}");
-            let Ok(stream) = client.request_events::<Value>(get(&path)).await else {
-                tokio::time::sleep(AGAIN).await;
-                continue;
+            let stream = match client.request_events::<Value>(get(&path)).await {
+                Ok(stream) => stream,
+                Err(kube::Error::Api(_)) => return,
+                Err(_) => {
+                    tokio::time::sleep(AGAIN).await;
+                    continue;
+                }
             };
             let mut stream = std::pin::pin!(stream);
             while let Some(event) = stream.next().await {
