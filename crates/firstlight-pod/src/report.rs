@@ -253,8 +253,12 @@ fn live<'a>(seen: &'a Seen, instance: &Instance) -> Option<&'a Live> {
     seen.history(&instance.container).live().filter(|live| live.attempt == instance.attempt)
 }
 
+/// Whether its turn has not come. What happens to it until then is told when it has, or never: a pod that is deleted
+/// meanwhile has not failed.
 fn is_ahead(seen: &Seen, instance: &Instance) -> bool {
-    coming(seen, instance).is_some_and(|coming| matches!(coming.stage, Stage::Creating { ahead: true, .. }))
+    coming(seen, instance).is_some_and(|coming| {
+        matches!(coming.stage, Stage::Creating { ahead: true, .. } | Stage::Created { ahead: true })
+    })
 }
 
 fn of_pod(reason: &'static str, message: String) -> Report {

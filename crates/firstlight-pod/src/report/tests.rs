@@ -1,4 +1,5 @@
 use super::*;
+use crate::time::Now;
 
 #[test]
 fn lengths_read_as_go_prints_them() {
@@ -15,4 +16,23 @@ fn lengths_read_as_go_prints_them() {
     ] {
         assert_eq!(go_millis(Millis(millis)), expected);
     }
+}
+
+#[test]
+fn what_dies_before_its_turn_is_not_told_as_a_failure() {
+    let instance = Instance { container: "m".to_owned(), attempt: 0 };
+    let create = Do::Create { instance: instance.clone(), sandbox: 0, launch: Box::default(), ahead: true };
+    let created = Event::Created {
+        instance: instance.clone(),
+        id: "abc".to_owned(),
+        image_id: "sha256:1".to_owned(),
+        at: Now(2),
+    };
+    let mut seen = Seen::default();
+    for event in [Event::Asked { what: create, at: Now(1) }, created] {
+        seen.fold(&event);
+    }
+    assert!(is_ahead(&seen, &instance));
+    seen.fold(&Event::Asked { what: Do::Start { instance: instance.clone() }, at: Now(3) });
+    assert!(!is_ahead(&seen, &instance));
 }
