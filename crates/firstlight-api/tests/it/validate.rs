@@ -223,7 +223,7 @@ fn s13_config_maps_and_secrets() {
 }
 
 #[test]
-fn val_30_immutable_config_maps_and_secrets() {
+fn val_30_and_vol_8_immutable_config_maps_and_secrets() {
     let words = "Forbidden: field is immutable when `immutable` is set";
     let old = json!({ "metadata": { "name": "a" }, "immutable": true, "data": { "k": "dg==" }, "type": "Opaque" });
     for resource in [resources::CONFIGMAPS, resources::SECRETS] {

@@ -7,6 +7,7 @@ mod claim;
 mod diary;
 mod judge;
 mod laws;
+mod objects;
 mod part;
 mod play;
 mod processes;
@@ -49,6 +50,41 @@ fn rows_of_termination() {
 #[test]
 fn rows_of_the_engine() {
     play("engine");
+}
+
+#[test]
+fn rows_of_config_maps_as_volumes() {
+    play("configmaps");
+}
+
+#[test]
+fn rows_of_secrets_as_volumes() {
+    play("secrets");
+}
+
+#[test]
+fn rows_of_the_pods_own_fields_as_files() {
+    play("downward");
+}
+
+#[test]
+fn rows_of_empty_directories() {
+    play("emptydirs");
+}
+
+#[test]
+fn rows_of_other_volumes() {
+    play("subpaths");
+}
+
+#[test]
+fn rows_of_objects_as_variables() {
+    play("env");
+}
+
+#[test]
+fn rows_of_files_as_variables() {
+    play("envfiles");
 }
 
 /// Plays all scenes of a file; every row that fails is told.

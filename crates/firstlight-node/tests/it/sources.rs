@@ -40,7 +40,7 @@ async fn env_7_a_container_starts_as_soon_as_its_secret_exists_and_why_does_not_
 }
 
 #[tokio::test]
-async fn vol_6_a_changed_config_map_is_swapped_into_the_running_pod() {
+async fn vol_6_and_7_a_changed_config_map_is_swapped_into_the_running_pod_and_no_variable_changes() {
     let mut scene = Scene::new();
     let map = |word: &str| {
         json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "c", "namespace": "default" },
@@ -49,6 +49,7 @@ async fn vol_6_a_changed_config_map_is_swapped_into_the_running_pod() {
     create(&scene.store, resources::CONFIGMAPS, map("one")).await;
     let mut main = container("m");
     main["volumeMounts"] = json!([{ "name": "v", "mountPath": "/c" }]);
+    main["env"] = json!([{ "name": "WORD", "valueFrom": { "configMapKeyRef": { "name": "c", "key": "k" } } }]);
     let volume = json!({ "name": "v", "configMap": { "name": "c", "defaultMode": 420 } });
     let p = scene.create(pod("p", json!({ "containers": [main], "volumes": [volume] }))).await;
     scene.runtime.until("Start m/0").await;
@@ -58,6 +59,9 @@ async fn vol_6_a_changed_config_map_is_swapped_into_the_running_pod() {
     let Do::PrepareVolumes { volumes, .. } = scene.runtime.asked("PrepareVolumes v").await else { panic!() };
     let VolumeContent::Files { files, .. } = &volumes[0].content else { panic!() };
     assert_eq!((files[0].path.as_str(), files[0].data.as_slice()), ("k", b"two".as_slice()));
+    scene.delete(&p).await;
+    let until_its_end = scene.runtime.until("Signal m/0 Stop").await;
+    assert_eq!(until_its_end, [] as [&str; 0], "the container goes on as it is");
     scene.node.stop().await;
 }
 

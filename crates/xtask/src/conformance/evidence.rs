@@ -90,6 +90,48 @@ const DATA: &[Data] = &[
         test: "rows_of_the_engine",
     },
     Data {
+        place: "crates/firstlight-cli/tests/rows/configmaps.txt",
+        form: Form::Table,
+        package: "firstlight-cli",
+        test: "rows_of_config_maps_as_volumes",
+    },
+    Data {
+        place: "crates/firstlight-cli/tests/rows/secrets.txt",
+        form: Form::Table,
+        package: "firstlight-cli",
+        test: "rows_of_secrets_as_volumes",
+    },
+    Data {
+        place: "crates/firstlight-cli/tests/rows/downward.txt",
+        form: Form::Table,
+        package: "firstlight-cli",
+        test: "rows_of_the_pods_own_fields_as_files",
+    },
+    Data {
+        place: "crates/firstlight-cli/tests/rows/emptydirs.txt",
+        form: Form::Table,
+        package: "firstlight-cli",
+        test: "rows_of_empty_directories",
+    },
+    Data {
+        place: "crates/firstlight-cli/tests/rows/subpaths.txt",
+        form: Form::Table,
+        package: "firstlight-cli",
+        test: "rows_of_other_volumes",
+    },
+    Data {
+        place: "crates/firstlight-cli/tests/rows/env.txt",
+        form: Form::Table,
+        package: "firstlight-cli",
+        test: "rows_of_objects_as_variables",
+    },
+    Data {
+        place: "crates/firstlight-cli/tests/rows/envfiles.txt",
+        form: Form::Table,
+        package: "firstlight-cli",
+        test: "rows_of_files_as_variables",
+    },
+    Data {
         place: "crates/firstlight-workloads/tests/stories",
         form: Form::Story,
         package: "firstlight-workloads",

@@ -45,6 +45,9 @@ pub(crate) enum What {
     Unchanged,
     /// `field status.qosClass is "Guaranteed"`, `field metadata.generation is 2`.
     Field { path: String, value: Value },
+    /// `ConfigMap c has data.key "value"`, `ConfigMap c is gone`: an object of the default namespace, whole if the path is
+    /// empty.
+    Object { kind: String, name: String, path: String, value: Value },
     /// `log of main is "..."`, `log of main has "..."`.
     Log { container: String, whole: bool, text: String },
     /// `in main "cat /x" prints "..."`.
@@ -128,13 +131,14 @@ fn by_keyword(words: &[Word]) -> Option<What> {
         [Some("event"), Some(reason), ..] => event(reason, &words[2..], false),
         [Some("no"), Some("event"), Some(reason), ..] => event(reason, &words[3..], true),
         [Some("field"), Some(path), Some("is"), ..] => {
-            let value = words[3..].iter().map(|word| match word {
-                Word::Bare(text) => text.clone(),
-                Word::Quoted(text) => Value::String(text.clone()).to_string(),
-            });
-            let value = value.collect::<Vec<_>>().join(" ");
-            let value = serde_json::from_str(&value).unwrap_or_else(|error| panic!("{value}: {error}"));
-            Some(What::Field { path: path.to_owned(), value })
+            Some(What::Field { path: path.to_owned(), value: json(&words[3..]) })
+        }
+        [Some(kind), Some(name), Some("has"), Some(path), ..] if kind.starts_with(char::is_uppercase) => {
+            let (kind, name, path) = (kind.to_owned(), name.to_owned(), path.to_owned());
+            Some(What::Object { kind, name, path, value: json(&words[4..]) })
+        }
+        [Some(kind), Some(name), Some("is"), Some("gone")] if kind.starts_with(char::is_uppercase) => {
+            Some(What::Object { kind: kind.to_owned(), name: name.to_owned(), path: String::new(), value: Value::Null })
         }
         [Some("log"), Some("of"), Some(container), Some(how @ ("is" | "has")), None] => {
             Some(What::Log { container: container.to_owned(), whole: how == "is", text: quoted(&words[4])? })
@@ -146,6 +150,16 @@ fn by_keyword(words: &[Word]) -> Option<What> {
         }),
         _ => None,
     }
+}
+
+/// The words as JSON.
+fn json(words: &[Word]) -> Value {
+    let words = words.iter().map(|word| match word {
+        Word::Bare(text) => text.clone(),
+        Word::Quoted(text) => Value::String(text.clone()).to_string(),
+    });
+    let text = words.collect::<Vec<_>>().join(" ");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 fn quoted(word: &Word) -> Option<String> {

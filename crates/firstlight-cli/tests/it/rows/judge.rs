@@ -81,6 +81,11 @@ pub(crate) fn judge(what: &What, facts: &Facts<'_>) -> Verdict {
             told(When::Always, versions, |pod| pod["status"] == *before)
         }
         What::Field { path, value } => told(When::Now, versions, |pod| at(pod, path) == value),
+        What::Object { path, value, .. } => {
+            let object = answer.unwrap_or(&Value::Null);
+            let found = if path.is_empty() { object } else { at(object, path) };
+            if found == value { Holds } else { NotYet }
+        }
         What::Log { whole, text, .. } => {
             let log = answer.and_then(|answer| answer.as_str()).unwrap_or("");
             if (*whole && log == text) || (!*whole && log.contains(text.as_str())) { Holds } else { NotYet }

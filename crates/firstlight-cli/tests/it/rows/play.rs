@@ -4,6 +4,7 @@ use super::claim::{Claim, Count, What};
 use super::diary::{self, Diary};
 use super::judge::{Facts, Verdict, judge};
 use super::laws;
+use super::objects;
 use super::processes;
 use super::scene::{Line, Row, Scene, Step};
 use super::stage::{Stage, collection};
@@ -67,7 +68,7 @@ impl Play<'_> {
         let mut object: Value =
             serde_json::from_str(&object.to_string().replace("@SCENE@", &self.directory.display().to_string()))
                 .unwrap();
-        if object["metadata"]["namespace"].is_null() {
+        if object["metadata"]["namespace"].is_null() && object["kind"] != "Namespace" {
             object["metadata"]["namespace"] = json!("default");
         }
         if let Err(error) = self.stage.create(&object).await {
@@ -123,6 +124,7 @@ impl Play<'_> {
             What::Prints { container, command, .. } => {
                 self.stage.run_in(pod, container, command).await.map(Value::from)
             }
+            What::Object { kind, name, .. } => Some(objects::now(self.stage, kind, name).await),
             What::Happens(..)
             | What::Before(..)
             | What::After(..)
@@ -172,6 +174,10 @@ impl Play<'_> {
             }
             Step::Create(object) => {
                 stage.create(object).await?;
+            }
+            Step::Attempt { on, body } => {
+                let on = on.as_ref().map(|(kind, name)| (kind.as_str(), name.as_str()));
+                objects::attempt(stage, &diary, on, body).await;
             }
             Step::Change { kind, name, patch } => {
                 stage.patch(&format!("{}/{name}", collection(kind)), patch).await?;
@@ -286,7 +292,7 @@ impl Play<'_> {
 
 /// Whether a claim asks the API something of its own.
 fn asks(claim: &Claim) -> bool {
-    matches!(claim.what, What::Event { .. } | What::Log { .. } | What::Prints { .. })
+    matches!(claim.what, What::Event { .. } | What::Log { .. } | What::Prints { .. } | What::Object { .. })
 }
 
 /// Whether a claim must still be true when the pod is gone.

@@ -50,6 +50,11 @@ pub(crate) enum Step {
         patch: Value,
     },
     Create(Value),
+    /// The API is asked for it, and what it says is noted in the diary.
+    Attempt {
+        on: Option<(String, String)>,
+        body: Value,
+    },
     Change {
         kind: String,
         name: String,
@@ -143,6 +148,15 @@ fn scene(items: &[Item], name: String, policy: &str, nth: usize, count: usize) -
             Some(("pod", _)) => merge_pod(&mut scene.pod, below),
             Some(("object", _)) => scene.objects.push(yaml(below)),
             Some(("create", _)) => scene.lines.push(Line::Step(Step::Create(yaml(below)))),
+            Some(("try", on)) => {
+                let on: Vec<&str> = on.split_whitespace().collect();
+                let on = match on[..] {
+                    [] => None,
+                    [kind, name] => Some((kind.to_owned(), name.to_owned())),
+                    _ => panic!("{line}: not known"),
+                };
+                scene.lines.push(Line::Step(Step::Attempt { on, body: yaml(below) }));
+            }
             Some(("patch", to)) => scene.lines.push(Line::Step(patch(to, below))),
             Some((name, what)) if !name.contains(' ') => add(&mut scene.pod, name, what, below),
             _ => scene.lines.push(Line::Step(step(&format!("{line} {}", below.trim())))),

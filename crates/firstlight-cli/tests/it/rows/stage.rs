@@ -74,16 +74,29 @@ impl Stage {
 
     /// Makes an object where it belongs.
     pub(crate) async fn create(&self, object: &Value) -> Result<Value, String> {
-        let path = collection(object["kind"].as_str().unwrap_or(""));
+        self.try_create(object).await.map_err(|error| error.to_string())
+    }
+
+    /// The same, with all that the API says if it refuses.
+    pub(crate) async fn try_create(&self, object: &Value) -> kube::Result<Value> {
+        let word = |value: &Value, or: &str| value.as_str().unwrap_or(or).to_owned();
+        let namespace = word(&object["metadata"]["namespace"], "default");
+        let path = collection_in(&word(&object["kind"], ""), &namespace);
         let body = object.to_string().into_bytes();
-        self.ask(Request::post(path).header("Content-Type", "application/json").body(body).unwrap()).await
+        let request = Request::post(path).header("Content-Type", "application/json").body(body).unwrap();
+        self.client.request(request).await
     }
 
     /// A merge patch.
     pub(crate) async fn patch(&self, path: &str, patch: &Value) -> Result<Value, String> {
+        self.try_patch(path, patch).await.map_err(|error| error.to_string())
+    }
+
+    /// The same, with all that the API says if it refuses.
+    pub(crate) async fn try_patch(&self, path: &str, patch: &Value) -> kube::Result<Value> {
         let body = patch.to_string().into_bytes();
         let request = Request::patch(path).header("Content-Type", "application/merge-patch+json");
-        self.ask(request.body(body).unwrap()).await
+        self.client.request(request.body(body).unwrap()).await
     }
 
     /// Deletes what is at this path.
@@ -132,11 +145,21 @@ impl Stage {
     }
 }
 
-/// Where objects of a kind are.
+/// Where an object is.
+pub(crate) fn place(kind: &str, namespace: &str, name: &str) -> String {
+    format!("{}/{name}", collection_in(kind, namespace))
+}
+
+/// Where objects of a kind are, in the default namespace.
 pub(crate) fn collection(kind: &str) -> String {
+    collection_in(kind, "default")
+}
+
+fn collection_in(kind: &str, namespace: &str) -> String {
     match kind {
-        "StatefulSet" | "statefulset" => "/apis/apps/v1/namespaces/default/statefulsets".to_owned(),
-        kind => format!("/api/v1/namespaces/default/{}s", kind.to_lowercase()),
+        "Namespace" | "namespace" => "/api/v1/namespaces".to_owned(),
+        "StatefulSet" | "statefulset" => format!("/apis/apps/v1/namespaces/{namespace}/statefulsets"),
+        kind => format!("/api/v1/namespaces/{namespace}/{}s", kind.to_lowercase()),
     }
 }
 
@@ -152,8 +175,9 @@ fn import(engine: &Engine, tag: &str) {
         for tag in ["1", "2"] {
             let mut entries = xtask::images::busybox().unwrap();
             entries.push(Entry::text("/etc/image", &format!("{tag}\n")));
-            entries
-                .push(Entry::program("/bin/actor", &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rows/actor.sh")));
+            let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rows");
+            entries.push(Entry::program("/bin/actor", &programs.join("actor.sh")));
+            entries.push(Entry::program("/bin/look", &programs.join("look.sh")));
             let config = json!({"Cmd": ["/bin/actor"], "Env": ["PATH=/bin"]});
             xtask::images::assemble(&layouts.join(tag), &entries, &config).unwrap();
         }

@@ -1,8 +1,8 @@
-//! What becomes of mounts below a volume, seen from inside (VOL-14).
+//! What becomes of volumes while a container has them, and of mounts below them, seen from inside (VOL-7, VOL-14).
 
-use super::script;
 use super::world::{World, mount, soon, with_world_of};
-use firstlight_pod::action::{VolumeContent, VolumeSetup};
+use super::{script, with_world};
+use firstlight_pod::action::{VolumeContent, VolumeFile, VolumeSetup};
 use firstlight_pod::spec::{HostPathType, Mount};
 use firstlight_pod::{Do, Event, Launch};
 use firstlight_runtime::Allow;
@@ -102,5 +102,25 @@ fn vol_14_what_a_container_mounts_never_reaches_the_host() {
         let text = "mount -t tmpfs x /h/later && touch /h/later/inside && ls /h/later";
         assert_eq!(world.prints(Launch { mounts, security, ..script(text) }).await, "inside\n");
         assert!(!host.at("later").join("inside").exists());
+    });
+}
+
+#[test]
+fn vol_7_new_files_reach_a_running_container_but_not_where_it_has_a_part_of_the_volume() {
+    with_world(async |world| {
+        let files = |text: &str| {
+            let file = VolumeFile { path: "key".to_owned(), mode: 0o644, data: text.into() };
+            let content = VolumeContent::Files { files: vec![file], memory: true };
+            Do::PrepareVolumes { volumes: vec![VolumeSetup { name: "v".to_owned(), content }], fs_group: None }
+        };
+        world.ask(files("one\n")).await;
+        assert!(matches!(world.event().await, Event::VolumesReady { .. }));
+        world.sandbox().await;
+        let part = Mount { sub_path: "key".to_owned(), ..mount("v", "/part") };
+        let text = "while grep -q one /v/key; do sleep 0.05; done; cat /v/key /part";
+        world.start("c", Launch { mounts: vec![mount("v", "/v"), part], ..script(text) }).await;
+        world.ask(files("two\n")).await;
+        assert_eq!(world.exit("c").await.code, 0);
+        assert_eq!(world.log("c").await, "two\none\n");
     });
 }
