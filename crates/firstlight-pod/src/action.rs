@@ -98,6 +98,15 @@ pub enum Do {
         /// Why.
         reason: StopReason,
     },
+    /// Write down that every container of the sandbox is to run again, from the first init step on, before anything is
+    /// done to end those that run: what ran until then belongs to an older walk, whichever engine sees its end. Answered
+    /// by `RestartAll`.
+    RestartAll {
+        /// Which walk through the steps of this sandbox begins: 1 for the first that is not the sandbox's own.
+        walk: u32,
+        /// Whose end asks for it.
+        because: Instance,
+    },
     /// Send a signal to the container's process. The end is reported by `Exited`.
     Signal {
         /// Which.

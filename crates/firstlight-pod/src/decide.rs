@@ -11,6 +11,7 @@
 //! | [`step`] | what is the next step of one container on its way to running |
 //! | [`launch`], [`expand`] | with what exactly is it created |
 //! | [`restart`] | does it run again, and when |
+//! | [`restart_all`] | are all containers to run again, and is what ran before out of the way |
 //! | [`stop`] | how is a running container brought to its end |
 //! | [`probe`] | which probes are due, what do their results say |
 //! | [`drain`] | what is left to do for a pod that is ending |
@@ -27,6 +28,7 @@ mod main;
 mod phase;
 pub(crate) mod probe;
 pub(crate) mod restart;
+mod restart_all;
 mod sandbox;
 mod status;
 mod step;
@@ -60,6 +62,10 @@ fn live(turn: &mut Turn<'_>) {
         turn.look_at(deadline);
     }
     turn.initialized = turn.spec.inits.is_empty() || init::passed(turn);
+    if restart_all::goes_on(turn) {
+        restart_all::proceed(turn);
+        return;
+    }
     if !volumes::placed(turn) || !sandbox::ready(turn) {
         return;
     }

@@ -194,6 +194,16 @@ pub enum Event {
         /// When.
         at: Now,
     },
+    /// That every container of the sandbox is to run again is durably recorded, as asked by [`Do::RestartAll`]. What has
+    /// started before this does not count any more.
+    RestartAll {
+        /// Which walk through the steps of this sandbox begins.
+        walk: u32,
+        /// Whose end asked for it.
+        because: Instance,
+        /// When.
+        at: Now,
+    },
     /// A hook ended.
     HookDone {
         /// Whose.
@@ -239,6 +249,7 @@ impl Event {
             | Event::Starting { at, .. }
             | Event::Started { at, .. }
             | Event::Retired { at, .. }
+            | Event::RestartAll { at, .. }
             | Event::HookDone { at, .. }
             | Event::Probed { at, .. } => *at = now.min(*at),
             Event::Exited { exit, .. } => {

@@ -71,6 +71,7 @@ pub fn of_event(spec: &Spec, seen: &Seen, event: &Event) -> Vec<Report> {
         | Event::SandboxGone { .. }
         | Event::NotAhead { .. }
         | Event::Starting { .. }
+        | Event::RestartAll { .. }
         | Event::Exited { .. }
         | Event::Discarded { .. } => Vec::new(),
     }
@@ -137,6 +138,7 @@ fn of_asked(spec: &Spec, seen: &Seen, what: &Do) -> Vec<Report> {
         | Do::Hook { hook: Hook::PostStart, .. }
         | Do::Probe { .. }
         | Do::Retire { .. }
+        | Do::RestartAll { .. }
         | Do::RemoveSandbox { .. }
         | Do::Forget => Vec::new(),
     }

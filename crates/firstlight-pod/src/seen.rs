@@ -4,6 +4,7 @@
 //!  Seen ─┬─ said, gates       what the API holds
 //!        ├─ deletion, sources what was asked from outside
 //!        ├─ volumes, sandbox  the ground containers stand on
+//!        ├─ restarted         the latest restart of all containers: which walk through the steps this is
 //!        ├─ images            pulls that failed, by image
 //!        └─ containers        per container: what is coming or live, what is past
 //! ```
@@ -12,16 +13,18 @@ mod history;
 mod sandbox;
 mod streaks;
 mod volumes;
+mod walk;
 
 use crate::action::Do;
 use crate::event::{Event, ImageFailure};
 use crate::spec::SourceRef;
 use crate::status::{Phase, Status};
 use crate::time::{Millis, Now};
-pub(crate) use history::{Coming, Crashes, History, HookRun, Live, Next, Past, Stage, Tried, with_scheme};
+pub(crate) use history::{Again, Coming, Crashes, History, HookRun, Live, Next, Past, Stage, Tried, with_scheme};
 pub(crate) use sandbox::Sandbox;
 use std::collections::BTreeMap;
 pub(crate) use volumes::Volumes;
+pub(crate) use walk::{Restarted, Walk};
 
 /// Everything known about a pod's past and present. Changed by [`Seen::fold`] alone, and rebuilt after a restart
 /// by folding the API's last status and the sandbox's journal.
@@ -36,6 +39,10 @@ pub struct Seen {
     pub(crate) sources: BTreeMap<SourceRef, Option<BTreeMap<String, Vec<u8>>>>,
     pub(crate) volumes: Volumes,
     pub(crate) sandbox: Sandbox,
+    /// The latest restart of all containers.
+    pub(crate) restarted: Option<Restarted>,
+    /// Which walk was asked to be begun, and when; nothing follows before that is told.
+    pub(crate) restart_asked: Option<(Walk, Now)>,
     pub(crate) images: BTreeMap<String, ImageTrouble>,
     pub(crate) containers: BTreeMap<String, History>,
     pub(crate) forgetting: Option<Now>,
@@ -59,8 +66,8 @@ pub(crate) struct ImageTrouble {
 }
 
 /// The conditions this crate writes, in the order of section 1.11; all others belong to others.
-pub(crate) const OWN_CONDITIONS: [&str; 5] =
-    ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
+pub(crate) const OWN_CONDITIONS: [&str; 6] =
+    ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", "AllContainersRestarting"];
 
 impl Seen {
     /// Takes one event in. Total: an event that contradicts what is known is the newer truth.
@@ -94,22 +101,23 @@ impl Seen {
             }
             Event::NotAhead { instance } => self.of(&instance.container).not_ahead(instance.attempt),
             Event::StartFailed { instance, failure, message, at } => {
-                let sandbox = self.sandbox.attempt();
-                self.of(&instance.container).start_failed(instance.attempt, sandbox, *failure, message, *at);
+                let walk = self.walk();
+                self.of(&instance.container).start_failed(instance.attempt, walk, *failure, message, *at);
             }
             Event::Starting { instance, at } => self.of(&instance.container).starting(instance.attempt, *at),
             Event::Started { instance, at } => {
-                let sandbox = self.sandbox.attempt();
-                self.of(&instance.container).started(instance.attempt, sandbox, *at);
+                let walk = self.walk();
+                self.of(&instance.container).started(instance.attempt, walk, *at);
             }
             Event::Exited { instance, exit } => {
-                let sandbox = self.sandbox.attempt();
-                self.of(&instance.container).exited(instance.attempt, sandbox, exit);
+                let walk = self.walk();
+                self.of(&instance.container).exited(instance.attempt, walk, exit);
             }
             Event::Discarded { instance } => self.of(&instance.container).discarded(instance.attempt),
             Event::Retired { instance, reason, at } => {
                 self.of(&instance.container).retired(instance.attempt, *reason, *at);
             }
+            Event::RestartAll { walk, because, at } => self.restart_all(*walk, because, *at),
             Event::HookDone { instance, hook, outcome, .. } => {
                 self.of(&instance.container).hook_done(instance.attempt, *hook, outcome);
             }
@@ -153,6 +161,9 @@ impl Seen {
                 self.of(&instance.container).probe_asked(instance.attempt, *probe, at);
             }
             Do::Retire { instance, .. } => self.of(&instance.container).retire_asked(instance.attempt, at),
+            Do::RestartAll { walk: number, .. } => {
+                self.restart_asked = self.walk().map(|walk| (Walk { number: *number, ..walk }, at));
+            }
             Do::Signal { instance, signal } => {
                 self.of(&instance.container).signal_asked(instance.attempt, signal, at);
             }
@@ -200,8 +211,9 @@ impl Seen {
 
     fn sandbox_gone(&mut self, attempt: u32, at: Now) {
         if self.sandbox.attempt().is_none_or(|known| known == attempt) {
+            let walk = self.walk();
             for history in self.containers.values_mut() {
-                history.lost(at);
+                history.lost(walk, at);
             }
             self.sandbox.gone(attempt, at);
         }
@@ -215,8 +227,10 @@ impl Seen {
             Sandbox::Failed { .. } | Sandbox::Gone { .. } => true,
         };
         if other {
+            let walk = self.walk();
+            self.restarted = None;
             for history in self.containers.values_mut() {
-                history.lost(at);
+                history.lost(walk, at);
                 history.past_is_elsewhere();
             }
         }

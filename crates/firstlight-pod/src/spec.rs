@@ -27,7 +27,7 @@ pub use container::{Container, Port, PullPolicy, Resources};
 pub use environment::{EnvFrom, EnvValue, EnvVar};
 pub use handler::{Handler, Probe};
 pub use reference::{FieldRef, FileRef, ResourceRef, SourceRef};
-pub use restart::{RestartPolicy, RestartRule};
+pub use restart::{RestartPolicy, RestartRule, RuleAction};
 pub use security::{Seccomp, Security};
 use std::collections::BTreeMap;
 pub use volume::{HostPathType, Mount, Projection, Volume, VolumeKind};

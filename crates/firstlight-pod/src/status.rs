@@ -123,6 +123,15 @@ impl Default for State {
     }
 }
 
+/// The reason of an end that nobody saw (STA-8).
+pub const STATUS_UNKNOWN: &str = "ContainerStatusUnknown";
+
+/// The reason of a container that is restarted with all others, and of the end that this made of it (RST-12).
+pub const RESTARTING_ALL: &str = "RestartingAllContainers";
+
+/// The message that comes with it.
+pub(crate) const REMOVED: &str = "The container is removed because RestartAllContainers in place";
+
 /// How an instance ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Terminated {
@@ -138,4 +147,11 @@ pub struct Terminated {
     pub finished_at: Now,
     /// `firstlight://<id>`.
     pub container_id: String,
+}
+
+impl Terminated {
+    /// Whether this stands for a record that is gone: the instance after it is counted at once (STA-8, RST-12).
+    pub(crate) fn leaves_no_record(&self) -> bool {
+        matches!(self.reason.as_str(), STATUS_UNKNOWN | RESTARTING_ALL)
+    }
 }

@@ -68,6 +68,7 @@ impl Display for Do {
             Do::Hook { instance, hook, .. } => write!(f, "Hook {instance} {hook}"),
             Do::Probe { instance, probe, .. } => write!(f, "Probe {instance} {probe}"),
             Do::Retire { instance, reason } => write!(f, "Retire {instance}: {reason}"),
+            Do::RestartAll { walk, because } => write!(f, "RestartAll {walk}: {because}"),
             Do::Signal { instance, signal } => match signal {
                 Signal::Stop => write!(f, "Signal {instance} Stop"),
                 Signal::Kill => write!(f, "Signal {instance} Kill"),
@@ -123,6 +124,9 @@ impl Display for Event {
             }
             Event::Discarded { instance } => write!(f, "{instance} discarded"),
             Event::Retired { instance, reason, .. } => write!(f, "{instance} is to end: {reason}"),
+            Event::RestartAll { walk, because, .. } => {
+                write!(f, "all containers are restarted for the {walk}. time, because of {because}")
+            }
             Event::HookDone { instance, hook, outcome, .. } => match outcome {
                 Ok(()) => write!(f, "{hook} hook of {instance} done"),
                 Err(cause) => write!(f, "{hook} hook of {instance} failed: {cause}"),

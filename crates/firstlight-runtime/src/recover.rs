@@ -208,6 +208,7 @@ fn unseen_ends(records: &[Record]) -> Vec<Event> {
             | Record::Ready { .. }
             | Record::Created { .. }
             | Record::Retired { .. }
+            | Record::RestartAll { .. }
             | Record::HookDone { .. }
             | Record::Gone { .. } => {}
         }

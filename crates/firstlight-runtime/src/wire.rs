@@ -22,10 +22,13 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 /// The version of this protocol. A change that an older peer would misread raises it; fields may be added freely.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// The first version of a shim that knows [`Request::Retire`].
 pub(crate) const RETIRES: u32 = 2;
+
+/// The first version of a shim that knows [`Request::RestartAll`].
+pub(crate) const RESTARTS_ALL: u32 = 3;
 
 /// Oldest version of a shim that this engine still talks to.
 pub(crate) const OLDEST: u32 = 1;
@@ -101,6 +104,14 @@ pub(crate) enum Request {
         /// Why.
         #[serde(with = "record::StopReasonDef")]
         reason: StopReason,
+    },
+    /// Write down that every container is to run again, from the first init step on. Since version 3.
+    RestartAll {
+        /// Which walk through the steps begins.
+        walk: u32,
+        /// Whose end asks for it.
+        #[serde(with = "record::InstanceDef")]
+        because: Instance,
     },
     /// Send a signal to a container.
     Signal {

@@ -316,16 +316,7 @@ pub const TABLE: &[Entry] = &[
             "what a container mounts never reaches the host; use HostToContainer or None",
         )],
     },
-    Entry {
-        ty: "core.v1.ContainerRestartRule",
-        honoured: &["exitCodes"],
-        harmless: &[],
-        refused: &[(
-            "action",
-            IsNot(&["RestartAllContainers"]),
-            "containers are restarted one by one here; use Restart",
-        )],
-    },
+    Entry { ty: "core.v1.ContainerRestartRule", honoured: &["action", "exitCodes"], harmless: &[], refused: &[] },
     Entry {
         ty: "core.v1.ContainerRestartRuleOnExitCodes",
         honoured: &["operator", "values"],

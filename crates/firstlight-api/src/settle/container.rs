@@ -6,7 +6,8 @@ use crate::refuse::Refusals;
 use crate::validate::NO_ENV_SOURCE;
 use crate::view::View;
 use firstlight_pod::spec::{
-    Container, EnvFrom, EnvValue, EnvVar, FileRef, Mount, Port, PullPolicy, Resources, RestartRule, SourceRef,
+    Container, EnvFrom, EnvValue, EnvVar, FileRef, Mount, Port, PullPolicy, Resources, RestartRule, RuleAction,
+    SourceRef,
 };
 use serde_json::Value;
 
@@ -57,11 +58,14 @@ fn pull(container: &Value) -> PullPolicy {
     }
 }
 
-/// Only rules that restart the container get here: the others are refused by name.
 fn restart_rule(rule: &Value) -> RestartRule {
     let codes = rule.object("exitCodes");
     let values = codes.list("values").iter().filter_map(|code| i32::try_from(code.as_i64()?).ok());
-    RestartRule { codes: values.collect(), listed: codes.text("operator") == "In" }
+    let action = match rule.text("action") {
+        "RestartAllContainers" => RuleAction::RestartAllContainers,
+        _ => RuleAction::Restart,
+    };
+    RestartRule { action, codes: values.collect(), listed: codes.text("operator") == "In" }
 }
 
 fn ports(container: &Value, path: &str, refused: &mut Refusals) -> Vec<Port> {

@@ -3,7 +3,7 @@ use firstlight_pod::Millis;
 use firstlight_pod::Spec;
 use firstlight_pod::spec::{
     EnvValue, FieldRef, FileRef, Handler, HostPathType, Init, Projection, PullPolicy, Qos, Resources, RestartPolicy,
-    RestartRule, Seccomp, SourceRef, VolumeKind,
+    RestartRule, RuleAction, Seccomp, SourceRef, VolumeKind,
 };
 use serde_json::{Value, json};
 
@@ -59,12 +59,15 @@ fn inits_are_split_into_steps_and_sidecars_in_order() {
 fn rst_6_restart_rules_keep_their_order_and_their_sense() {
     let rules = json!([
         { "action": "Restart", "exitCodes": { "operator": "In", "values": [42, 43] } },
-        { "action": "Restart", "exitCodes": { "operator": "NotIn", "values": [1] } },
+        { "action": "RestartAllContainers", "exitCodes": { "operator": "NotIn", "values": [1] } },
     ]);
     let spec = settled(main(json!({ "restartPolicy": "Never", "restartPolicyRules": rules })));
-    let rule = |codes: &[i32], listed| RestartRule { codes: codes.to_vec(), listed };
+    let rule = |action, codes: &[i32], listed| RestartRule { action, codes: codes.to_vec(), listed };
     assert_eq!(spec.mains[0].restart, Some(RestartPolicy::Never));
-    assert_eq!(spec.mains[0].restart_rules, [rule(&[42, 43], true), rule(&[1], false)]);
+    assert_eq!(
+        spec.mains[0].restart_rules,
+        [rule(RuleAction::Restart, &[42, 43], true), rule(RuleAction::RestartAllContainers, &[1], false)]
+    );
 }
 
 #[test]

@@ -94,6 +94,7 @@ fn answer(what: &Do) -> Option<Event> {
         Do::Hook { instance, hook, .. } => Event::HookDone { instance, hook, outcome: Ok(()), at },
         Do::Probe { instance, probe, .. } => Event::Probed { instance, probe, outcome: Ok(()), at },
         Do::Retire { instance, reason } => Event::Retired { instance, reason, at },
+        Do::RestartAll { walk, because } => Event::RestartAll { walk, because, at },
         Do::Signal { instance, signal: Signal::Stop } => exited(instance, 143),
         Do::Signal { instance, signal: Signal::Kill } => exited(instance, 137),
         Do::RemoveSandbox { attempt } => Event::SandboxGone { attempt, at },

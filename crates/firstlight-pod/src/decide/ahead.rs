@@ -58,7 +58,7 @@ fn may_be_ahead(turn: &Turn<'_>, container: &Container, role: Role) -> bool {
         (Some(past), Role::Main) => restart::again(turn.spec, container, role, past),
         (Some(_), Role::Once | Role::Sidecar) | (None, _) => true,
     };
-    let first_here = !history.had_turn_in(turn.seen.sandbox.attempt());
+    let first_here = !history.had_turn_in(turn.seen.walk());
     let settled = container.pull != PullPolicy::Always
         && container.mounts.iter().all(|m| m.sub_path.is_empty())
         && !container.env.iter().any(|var| matches!(var.value, EnvValue::File(_)));

@@ -1,5 +1,7 @@
 //! Which conditions hold (section 1.11)?
 
+use super::restart;
+use super::restart_all;
 use super::turn::Turn;
 use crate::seen::Seen;
 use crate::spec::{Init, Spec};
@@ -38,6 +40,7 @@ pub(crate) fn conditions(
     let initialized = initialized(turn, phase, inits, mains);
     let (ready, containers_ready) =
         (ready(spec, seen, phase, inits, mains), containers_ready(spec, phase, inits, mains));
+    let restarting = restart::may_restart_all(spec).then(|| restarting(turn, phase));
     [
         ("PodReadyToStartContainers", can_start),
         ("Initialized", initialized),
@@ -46,6 +49,7 @@ pub(crate) fn conditions(
         ("PodScheduled", Verdict::holds()),
     ]
     .into_iter()
+    .chain(restarting.map(|verdict| ("AllContainersRestarting", verdict)))
     .map(|(kind, Verdict { holds, reason, message })| Condition {
         kind: kind.to_owned(),
         holds,
@@ -90,6 +94,20 @@ fn initialized(turn: &Turn<'_>, phase: Phase, inits: &[ContainerStatus], mains: 
         .map(|(init, _)| init.container().name.as_str())
         .collect();
     Verdict::fails("ContainersNotInitialized", format!("containers with incomplete status: [{}]", incomplete.join(" ")))
+}
+
+/// CON-8: from the end that asks for it until nothing of the older walk is left.
+fn restarting(turn: &Turn<'_>, phase: Phase) -> Verdict {
+    match phase {
+        Phase::Succeeded => Verdict::fails("PodCompleted", ""),
+        Phase::Failed => Verdict::fails("PodFailed", ""),
+        Phase::Pending | Phase::Running if restart_all::goes_on(turn) => Verdict {
+            reason: "RestartAllContainersStarted",
+            message: "container exited with restart policy rule".to_owned(),
+            ..Verdict::holds()
+        },
+        Phase::Pending | Phase::Running => Verdict::fails("", ""),
+    }
 }
 
 /// CON-5.

@@ -2,6 +2,7 @@
 //! them all, and the pod itself only if it was deleted (section 1.14).
 
 use super::life::Ending;
+use super::restart_all;
 use super::stop::{self, Grace};
 use super::turn::{Role, Turn};
 use crate::action::Do;
@@ -19,7 +20,8 @@ pub(crate) fn drain(turn: &mut Turn<'_>, ending: &Ending) {
             let its_turn = role != Role::Sidecar || !later_runs(turn, index);
             // An end of its own that began before the pod's may be nearer.
             let own = stop::own_grace(turn.spec, container, live).filter(|own| own.since < grace.since);
-            let grace = own.map_or(grace, |own| nearer(grace, own));
+            let left = restart_all::grace(turn).filter(|_| history.is_left_from(turn.seen.walk()));
+            let grace = own.into_iter().chain(left).fold(grace, nearer);
             stop::advance(turn, container, live, grace, its_turn, &why);
         } else if history.may_run() {
             turn.wait(Some(container), "ContainerStarting", "its start to be over, to stop it", grace.since);

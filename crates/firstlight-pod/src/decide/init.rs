@@ -19,17 +19,17 @@ use crate::spec::{Container, Init};
 /// Whether every step is passed in this sandbox.
 pub(crate) fn passed(turn: &Turn<'_>) -> bool {
     let frontier = frontier(turn);
-    let sandbox = turn.seen.sandbox.attempt();
+    let walk = turn.seen.walk();
     turn.seen.sandbox.is_ready()
         && turn.spec.inits.iter().enumerate().all(|(index, init)| {
             let history = turn.history(init.container());
             match init {
                 Init::Once(_) => {
                     index < frontier
-                        || history.past_in(sandbox).is_some_and(|past| !restart::init_failed(&past.terminated))
+                        || history.past_in(walk).is_some_and(|past| !restart::init_failed(&past.terminated))
                 }
                 Init::Sidecar(container) => {
-                    index < frontier || history.live().is_some_and(|live| has_started(container, live))
+                    index < frontier || history.live_in(walk).is_some_and(|live| has_started(container, live))
                 }
             }
         })
@@ -58,8 +58,8 @@ pub(crate) fn walk(turn: &mut Turn<'_>) {
 
 /// The index of the last step whose turn came in this sandbox; past the end if a main's did.
 fn frontier(turn: &Turn<'_>) -> usize {
-    let sandbox = turn.seen.sandbox.attempt();
-    let had_turn = |container: &Container| turn.history(container).had_turn_in(sandbox);
+    let walk = turn.seen.walk();
+    let had_turn = |container: &Container| turn.history(container).had_turn_in(walk);
     let inits = &turn.spec.inits;
     if turn.spec.mains.iter().any(had_turn) {
         return inits.len();

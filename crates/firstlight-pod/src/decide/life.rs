@@ -1,6 +1,7 @@
 //! Does the pod live, or is it ending, and why? Asked first in every decision.
 
 use super::restart;
+use super::restart_all;
 use super::turn::{Role, Turn};
 use crate::seen::Sandbox;
 use crate::spec::RestartPolicy;
@@ -71,10 +72,13 @@ impl Life {
 
 /// Why the pod ends, and since when that holds.
 fn verdict(turn: &Turn<'_>) -> Option<(Verdict, Now)> {
+    // An end that restarts all containers, and came first, has its way; one that came later is of a pod that ends.
+    let restart = restart_all::asked_for(turn);
+    let first = |natural: &(Verdict, Now)| restart.as_ref().is_none_or(|(_, asked)| natural.1 <= *asked);
     told(turn)
         .or_else(|| deadline(turn))
-        .or_else(|| init_failed(turn))
-        .or_else(|| done(turn))
+        .or_else(|| init_failed(turn).filter(first))
+        .or_else(|| done(turn).filter(first))
         .or_else(|| turn.seen.deletion.map(|deletion| (Verdict::Deleted, deletion.at)))
         .or_else(|| sandbox_lost(turn))
 }
@@ -103,10 +107,10 @@ fn deadline(turn: &Turn<'_>) -> Option<(Verdict, Now)> {
 }
 
 fn init_failed(turn: &Turn<'_>) -> Option<(Verdict, Now)> {
-    let sandbox = turn.seen.sandbox.attempt();
+    let walk = turn.seen.walk();
     turn.containers().filter(|(_, role)| *role == Role::Once).find_map(|(container, role)| {
         let history = turn.history(container);
-        let past = history.past_in(sandbox).filter(|_| history.next().is_none())?;
+        let past = history.past_in(walk).filter(|_| history.next().is_none())?;
         let failed = restart::init_failed(&past.terminated) && !restart::again(turn.spec, container, role, past);
         failed.then(|| (Verdict::InitFailed { init: container.name.clone() }, past.terminated.finished_at))
     })

@@ -9,11 +9,11 @@ use crate::time::Now;
 /// Takes the next step of every main.
 pub(crate) fn start(turn: &mut Turn<'_>) {
     let spec = turn.spec;
-    let sandbox = turn.seen.sandbox.attempt();
+    let walk = turn.seen.walk();
     let mut before = None;
     for main in &spec.mains {
         let history = turn.history(main);
-        let first = history.live().is_none() && history.past_in(sandbox).is_none();
+        let first = history.live().is_none() && history.past_in(walk).is_none();
         match before {
             Some((name, since)) if first => {
                 let what = format!("main container \"{name}\", which starts before it");

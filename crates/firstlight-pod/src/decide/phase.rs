@@ -1,8 +1,9 @@
 //! Which phase is the pod in (section 1.9)? Computed from the container statuses that are told along with it.
 
 use super::life::{Life, Verdict};
+use super::restart_all;
 use super::turn::{Role, Turn};
-use crate::spec::Container;
+use crate::spec::{Container, Init};
 use crate::status::{ContainerStatus, Phase, State};
 
 /// The phase, given what is told of the mains (in any order) and of the inits.
@@ -23,15 +24,29 @@ pub(crate) fn phase(turn: &Turn<'_>, life: &Life, inits: &[ContainerStatus], mai
 }
 
 /// PHA-2 to PHA-7. A pod with init steps is `Pending` until a main ran in this sandbox, whatever ran in an older one
-/// (B13).
+/// (B13); and again while its inits run anew in the same sandbox (RST-12).
 fn living(turn: &Turn<'_>, inits: &[ContainerStatus], mains: &[ContainerStatus]) -> Phase {
     let never_ran = |status: &ContainerStatus| matches!(status.state, State::Waiting { .. }) && status.last.is_none();
-    let sandbox = turn.seen.sandbox.attempt();
+    let walk = turn.seen.walk();
+    let sandbox = walk.map(|walk| walk.sandbox);
     let ran_here = |main: &Container| {
         let history = turn.history(main);
-        history.live().is_some() || history.past_in(sandbox).is_some()
+        let past_in = history.past().and_then(|past| past.walk).map(|walk| walk.sandbox);
+        history.live().is_some() || (sandbox.is_some() && past_in == sandbox)
     };
-    let initialized = turn.spec.inits.is_empty() || (turn.initialized && turn.spec.mains.iter().any(ran_here));
+    // Before the first init of a new walk runs, what was told of the one before stands.
+    let anew = walk.is_some_and(|walk| walk.number > 0) || restart_all::goes_on(turn);
+    let passed = match anew && turn.seen.sandbox.is_ready() {
+        true => {
+            let began = |init: &Init| {
+                let history = turn.history(init.container());
+                history.live_in(walk).is_some() || history.past_in(walk).is_some()
+            };
+            turn.initialized || restart_all::goes_on(turn) || !turn.spec.inits.iter().any(began)
+        }
+        false => turn.initialized,
+    };
+    let initialized = turn.spec.inits.is_empty() || (passed && turn.spec.mains.iter().any(ran_here));
     if !initialized || mains.iter().any(never_ran) {
         return Phase::Pending;
     }
@@ -48,7 +63,8 @@ fn living(turn: &Turn<'_>, inits: &[ContainerStatus], mains: &[ContainerStatus])
                 .past()
                 .is_some_and(|past| super::restart::again(turn.spec, container, role, past))
     });
-    if mains.iter().any(runs) || sidecar_runs || restarts || mains.iter().any(comes_again) {
+    if mains.iter().any(runs) || sidecar_runs || restarts || mains.iter().any(comes_again) || restart_all::goes_on(turn)
+    {
         return Phase::Running;
     }
     verdict_of(mains)

@@ -53,7 +53,7 @@ fn of_container(turn: &mut Turn<'_>, life: &Life, container: &Container, role: R
     let startup = startup(container, live);
     // Once a container is to end, only its readiness still matters (TRM-12, PRB-4).
     let stays = live.stop_asked.is_none() && restart::stop_reason(container, role, live).is_none();
-    let judged = *life == Life::Living && stays;
+    let judged = *life == Life::Living && stays && !turn.history(container).is_left_from(turn.seen.walk());
     let kinds = [
         (ProbeKind::Startup, &container.startup, judged && startup.is_none()),
         (ProbeKind::Liveness, &container.liveness, judged && startup == Some(true)),

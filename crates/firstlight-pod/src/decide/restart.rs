@@ -3,8 +3,8 @@
 use super::probe;
 use super::turn::{Role, Turn};
 use crate::event::StopReason;
-use crate::seen::{HookRun, Live, Past};
-use crate::spec::{Container, RestartPolicy, Spec};
+use crate::seen::{Again, HookRun, Live, Past};
+use crate::spec::{Container, RestartPolicy, RestartRule, RuleAction, Spec};
 use crate::status::Terminated;
 use crate::time::{Millis, Now};
 
@@ -22,7 +22,7 @@ pub(crate) fn again(spec: &Spec, container: &Container, role: Role, past: &Past)
         Role::Once => {
             init_failed(&past.terminated) && (policy != RestartPolicy::Never || restarts_by_rule(container, past))
         }
-        Role::Main if past.told_to_come_again => true,
+        Role::Main if past.again != Again::Judged => true,
         Role::Main => match past.retired {
             Some(StopReason::Changed) => true,
             // Under Never its end is judged as any other (REG-5).
@@ -39,10 +39,34 @@ pub(crate) fn again(spec: &Spec, container: &Container, role: Role, past: &Past)
     }
 }
 
-/// Whether a rule of its own restarts it (RST-6, RST-7). What was lost has no exit code to judge by.
+/// Whether a rule of its own restarts it, alone or with all others (RST-6, RST-7).
 fn restarts_by_rule(container: &Container, past: &Past) -> bool {
+    rule(container, past).is_some()
+}
+
+/// The rule that decides about this end. What was lost has no exit code to judge by.
+fn rule<'a>(container: &'a Container, past: &Past) -> Option<&'a RestartRule> {
     let rules = container.restart.map_or(&[][..], |_| &container.restart_rules);
-    !past.lost && rules.iter().any(|rule| rule.matches(past.terminated.code))
+    rules.iter().find(|rule| !past.lost && rule.matches(past.terminated.code))
+}
+
+/// Whether this end restarts every container of the pod (RST-12). One that was stopped to start anew says nothing.
+pub(crate) fn restarts_all(spec: &Spec, container: &Container, past: &Past) -> bool {
+    let policy = container.restart.unwrap_or(spec.restart);
+    let judged = match past.retired {
+        Some(StopReason::Changed) => false,
+        Some(StopReason::Startup | StopReason::Liveness) => policy == RestartPolicy::Never,
+        Some(StopReason::PostStart) | None => true,
+    };
+    judged && rule(container, past).is_some_and(|rule| rule.action == RuleAction::RestartAllContainers)
+}
+
+/// Whether the pod has a rule that restarts every container.
+pub(crate) fn may_restart_all(spec: &Spec) -> bool {
+    spec.containers().any(|container| {
+        let rules = container.restart.map_or(&[][..], |_| &container.restart_rules);
+        rules.iter().any(|rule| rule.action == RuleAction::RestartAllContainers)
+    })
 }
 
 /// Why this running container must end although the pod lives, if it must.
@@ -98,6 +122,9 @@ impl StopReason {
 
 /// The crash back-off after this end: how long it is, and when it is or was over; `None` if there is none.
 pub(crate) fn held_back(turn: &Turn<'_>, container: &Container, past: &Past) -> Option<(Millis, Now)> {
+    if past.again == (Again::WithAll { its_own: false }) {
+        return None;
+    }
     let crashes = turn.history(container).crashes.as_ref()?;
     let finished = past.terminated.finished_at;
     let delay = crashes.delay(finished, &container.image, turn.spec.rules.backoff_cap);
@@ -108,6 +135,6 @@ pub(crate) fn held_back(turn: &Turn<'_>, container: &Container, past: &Past) -> 
 pub(crate) fn held_back_before(turn: &Turn<'_>, container: &Container) -> Option<Millis> {
     let history = turn.history(container);
     history.coming().and_then(|coming| coming.turn)?;
-    history.past()?;
+    history.past().filter(|past| past.again != Again::WithAll { its_own: false })?;
     history.crashes.as_ref()?.last_delay(turn.spec.rules.backoff_cap)
 }

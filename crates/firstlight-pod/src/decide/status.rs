@@ -7,11 +7,12 @@ use super::life::{self, Life, Verdict};
 use super::phase;
 use super::probe;
 use super::restart;
+use super::restart_all;
 use super::step;
 use super::turn::{Role, Turn};
-use crate::seen::{HookRun, Live, Next, Past, with_scheme};
+use crate::seen::{Again, HookRun, Live, Next, Past, with_scheme};
 use crate::spec::Container;
-use crate::status::{ContainerStatus, Phase, State, Status, Terminated};
+use crate::status::{ContainerStatus, Phase, REMOVED, RESTARTING_ALL, State, Status, Terminated};
 
 /// MSG-2: one termination message, in bytes.
 const MESSAGE_LIMIT: usize = 4096;
@@ -98,10 +99,16 @@ fn count_said(turn: &Turn<'_>, container: &Container) -> u32 {
     said.filter(|said| said.name == container.name).map(|said| said.restart_count).max().unwrap_or(0)
 }
 
-/// Waiting for what the decision says it waits for, else in the words of STA-1.
+/// Waiting for what the decision says it waits for; or because it was restarted with all others, while that did not come
+/// to anything yet (RST-12); else in the words of STA-1.
 fn waiting(turn: &Turn<'_>, container: &Container) -> State {
+    let with_all = || {
+        let past = turn.history(container).past();
+        past.is_some_and(|past| matches!(past.again, Again::WithAll { .. }))
+    };
     let (reason, message) = match turn.shown(container) {
         Some((reason, message)) => (*reason, message.clone()),
+        None if with_all() => (RESTARTING_ALL, REMOVED.to_owned()),
         None if turn.spec.inits.is_empty() => ("ContainerCreating", String::new()),
         None => ("PodInitializing", String::new()),
     };
@@ -143,23 +150,26 @@ fn of_live(turn: &Turn<'_>, container: &Container, role: Role, live: &Live) -> C
 /// STA-9: an end is the state until something else is known of the next instance; then it is the last state.
 fn of_past(turn: &Turn<'_>, life: &Life, container: &Container, role: Role, past: &Past) -> ContainerStatus {
     let history = turn.history(container);
-    let in_this_sandbox = turn.seen.sandbox.is_there() && history.past_in(turn.seen.sandbox.attempt()).is_some();
+    let in_this_walk = turn.seen.sandbox.is_there() && history.past_in(turn.seen.walk()).is_some();
     let comes_again = *life == Life::Living
+        && !restart_all::ends(turn, past)
         && match role {
-            Role::Once => !in_this_sandbox || restart::again(turn.spec, container, role, past),
+            Role::Once => !in_this_walk || restart::again(turn.spec, container, role, past),
             Role::Sidecar | Role::Main => restart::again(turn.spec, container, role, past),
         };
-    let superseded = comes_again && (!in_this_sandbox || turn.shown(container).is_some());
+    let superseded = comes_again && (!in_this_walk || turn.shown(container).is_some());
     let (state, last) = if superseded {
         (waiting(turn, container), Some(cut(turn, &past.terminated)))
     } else {
         (State::Terminated(cut(turn, &past.terminated)), history.before().map(|before| cut(turn, before)))
     };
+    // A record that is gone is counted before the next instance is there.
+    let counted = u32::from(superseded && past.terminated.leaves_no_record());
     ContainerStatus {
         ready: role == Role::Once && !superseded && !restart::init_failed(&past.terminated),
         state,
         last,
-        restart_count: past.attempt,
+        restart_count: past.attempt.saturating_add(counted),
         container_id: past.terminated.container_id.clone(),
         image_id: past.image_id.clone(),
         ..ContainerStatus::default()

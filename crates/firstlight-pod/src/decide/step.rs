@@ -45,7 +45,7 @@ pub(crate) fn advance<'a>(turn: &mut Turn<'a>, container: &'a Container, role: R
     if begun.is_none() {
         // A regular init counts in its own sandbox only; a main that is done for good is so in every later one (SBX-5).
         let over = match role {
-            Role::Once | Role::Sidecar => history.past_in(turn.seen.sandbox.attempt()),
+            Role::Once | Role::Sidecar => history.past_in(turn.seen.walk()),
             Role::Main => history.past(),
         };
         if over.is_some_and(|past| !restart::again(turn.spec, container, role, past)) {
@@ -161,7 +161,7 @@ fn reason_of(failure: StartFailure) -> &'static str {
 
 /// Why it is this container's turn, for people.
 fn its_turn(turn: &Turn<'_>, container: &Container, role: Role) -> String {
-    if let Some(past) = turn.history(container).past_in(turn.seen.sandbox.attempt()) {
+    if let Some(past) = turn.history(container).past_in(turn.seen.walk()) {
         return format!("\"{}\" ended with code {}", container.name, past.terminated.code);
     }
     let inits = &turn.spec.inits;

@@ -84,6 +84,7 @@ impl<'a> Turn<'a> {
             | Do::Hook { .. }
             | Do::Probe { .. }
             | Do::Retire { .. }
+            | Do::RestartAll { .. }
             | Do::Signal { .. }
             | Do::RemoveSandbox { .. }
             | Do::Forget => false,

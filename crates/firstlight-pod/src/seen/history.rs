@@ -26,6 +26,7 @@ mod told;
 
 use crate::action::Launch;
 use crate::event::{StartFailure, StopReason};
+use crate::seen::walk::Walk;
 use crate::status::Terminated;
 use crate::time::Now;
 pub(crate) use live::{HookRun, Live};
@@ -68,6 +69,8 @@ pub(crate) struct Coming {
     /// The container's id, since it was created last.
     pub(crate) id: String,
     pub(crate) image_id: String,
+    /// The walk it was about to start in, if that is over: whatever comes of it belongs there.
+    pub(crate) left: Option<Walk>,
 }
 
 /// How far an instance has come.
@@ -109,16 +112,31 @@ pub(crate) struct Tried {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Past {
     pub(crate) attempt: u32,
-    /// The sandbox generation it ran in; unknown if only the API told of it.
-    pub(crate) sandbox: Option<u32>,
+    /// The walk it ran in; unknown if only the API told of it.
+    pub(crate) walk: Option<Walk>,
     pub(crate) image_id: String,
     pub(crate) terminated: Terminated,
     /// Its end was not observed; the journal may still tell it.
     pub(crate) lost: bool,
     /// Why it was stopped, if it was for a reason of its own.
     pub(crate) retired: Option<StopReason>,
-    /// Watchers were told that another instance comes after it.
-    pub(crate) told_to_come_again: bool,
+    /// Whether another instance comes after it.
+    pub(crate) again: Again,
+}
+
+/// Whether another instance comes after one that ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Again {
+    /// As its end decides.
+    #[default]
+    Judged,
+    /// Whatever its end alone says: watchers were told so.
+    Told,
+    /// Whatever its end alone says: all containers were restarted, because of its end or of another's.
+    WithAll {
+        /// Its end is the reason.
+        its_own: bool,
+    },
 }
 
 /// The memory of crash back-off (section 1.7).
@@ -192,19 +210,33 @@ impl History {
         }
     }
 
-    /// Whether its turn has come in this sandbox: durable evidence, not leftovers (B1).
-    pub(crate) fn had_turn_in(&self, sandbox: Option<u32>) -> bool {
+    /// Whether its turn has come in this walk: durable evidence, not leftovers (B1).
+    pub(crate) fn had_turn_in(&self, walk: Option<Walk>) -> bool {
         let now = match self.next() {
-            Some(Next::Coming(coming)) => coming.turn.is_some(),
-            Some(Next::Live(_)) => true,
+            Some(Next::Coming(coming)) => coming.turn.is_some() && coming.left.is_none(),
+            Some(Next::Live(_)) => self.live_in(walk).is_some(),
             None => false,
         };
-        now || self.past_in(sandbox).is_some()
+        now || self.past_in(walk).is_some()
     }
 
-    /// The newest instance that ended in this sandbox.
-    pub(crate) fn past_in(&self, sandbox: Option<u32>) -> Option<&Past> {
-        self.past().filter(|past| past.sandbox.is_some() && past.sandbox == sandbox)
+    /// The newest instance, if it ended in this walk.
+    pub(crate) fn past_in(&self, walk: Option<Walk>) -> Option<&Past> {
+        self.past().filter(|past| past.walk.is_some() && past.walk == walk)
+    }
+
+    /// The instance that runs, if it belongs to this walk.
+    pub(crate) fn live_in(&self, walk: Option<Walk>) -> Option<&Live> {
+        self.live().filter(|live| !Walk::is_over(live.walk, walk))
+    }
+
+    /// Whether what may run belongs to a walk that is over.
+    pub(crate) fn is_left_from(&self, walk: Option<Walk>) -> bool {
+        match self.next() {
+            Some(Next::Coming(coming)) => coming.left.is_some(),
+            Some(Next::Live(live)) => Walk::is_over(live.walk, walk),
+            None => false,
+        }
     }
 
     fn coming_mut(&mut self, attempt: u32) -> Option<&mut Coming> {
@@ -240,6 +272,7 @@ impl History {
                 not_ahead: false,
                 id: String::new(),
                 image_id: String::new(),
+                left: None,
             }));
         }
         self.coming_mut(attempt)
@@ -263,7 +296,12 @@ impl History {
         if attempt > 0 {
             let told = self.told.as_ref().map(|told| &told.past);
             let earlier = [told, self.past.as_ref()].into_iter().flatten().filter(|past| past.attempt < attempt);
-            let finished = earlier.map(|past| past.terminated.finished_at).max().unwrap_or(at);
+            let newest = earlier.max_by_key(|past| past.attempt);
+            // It did not crash: another's end is why it runs again.
+            if newest.is_some_and(|past| past.again == Again::WithAll { its_own: false }) {
+                return;
+            }
+            let finished = newest.map_or(at, |past| past.terminated.finished_at);
             self.crashes = Some(Crashes::after(self.crashes.take(), finished, image, at));
         }
     }

@@ -3,6 +3,10 @@ use super::*;
 use crate::event::{Exit, Instance, StopReason};
 use crate::status::{ContainerStatus, State};
 
+fn walk(sandbox: u32) -> Option<Walk> {
+    Some(Walk { sandbox, number: 0 })
+}
+
 /// What a probe's result is by the book: a counter that the thresholds are held against at every try.
 fn by_the_book(outcomes: &[bool], successes: u32, failures: u32) -> Option<bool> {
     let (mut result, mut run, mut last) = (None, 0, None);
@@ -89,7 +93,7 @@ fn a_container_said_to_run_is_lost_unless_the_journal_proves_it() {
 fn the_true_end_replaces_the_lost_one() {
     let seen = folded(&[said(State::Running { since: Now(3) }, 2), sandbox(0), created(2), started(2), exited(2, 7)]);
     let past = seen.history("m").past().expect("ended");
-    assert_eq!((past.lost, past.attempt, past.terminated.code, past.sandbox), (false, 2, 7, Some(0)));
+    assert_eq!((past.lost, past.attempt, past.terminated.code, past.walk), (false, 2, 7, walk(0)));
     assert_eq!(seen.history("m").next_attempt(), 3);
 }
 
@@ -98,7 +102,7 @@ fn sbx_7_numbers_go_on_after_the_last_that_was_said() {
     let ended = State::Terminated(crate::status::Terminated { code: 1, ..Default::default() });
     let seen = folded(&[said(ended, 4), sandbox(1)]);
     assert_eq!(seen.history("m").next_attempt(), 5);
-    assert!(!seen.history("m").had_turn_in(Some(1)), "it ended in an older sandbox");
+    assert!(!seen.history("m").had_turn_in(walk(1)), "it ended in an older sandbox");
 }
 
 #[test]
@@ -121,7 +125,7 @@ fn a_journal_of_many_instances_counts_its_restarts() {
 #[test]
 fn b1_what_was_only_created_is_no_evidence_that_its_turn_came() {
     let seen = folded(&[sandbox(0), created(0)]);
-    assert!(!seen.history("m").had_turn_in(Some(0)));
+    assert!(!seen.history("m").had_turn_in(walk(0)));
 }
 
 #[test]
@@ -216,7 +220,7 @@ fn what_ended_in_an_older_sandbox_is_known_from_the_api_alone() {
     let ended = folded(&[said(State::Terminated(end(7)), 0), sandbox(1), created(1), started(1)]);
     for seen in [shown, ended] {
         let past = seen.history("m").past().expect("the instance before the one that lives");
-        assert_eq!((past.attempt, past.terminated.code, past.sandbox), (0, 7, None));
+        assert_eq!((past.attempt, past.terminated.code, past.walk), (0, 7, None));
         assert_eq!(seen.history("m").live().map(|live| live.attempt), Some(1));
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Watch {
     refused: BTreeMap<Instance, Now>,
     /// What is being stopped for its own sake, and why.
     retired: BTreeMap<String, StopReason>,
+    /// What runs, or may, although all containers are being restarted.
+    old: BTreeSet<Instance>,
     /// What was stopped for its own sake and has not started again.
     owed: BTreeMap<String, StopReason>,
 }
@@ -71,6 +73,7 @@ impl Watch {
                 self.live.clear();
                 self.retired.clear();
                 self.refused.clear();
+                self.old.clear();
                 self.starting.clear();
                 self.under_way.clear();
             }
@@ -90,7 +93,9 @@ impl Watch {
                 assert!(self.started.insert(instance.clone()), "{instance:?} starts twice");
                 self.starting.remove(instance);
                 self.live.insert(instance.container.clone(), instance.attempt);
-                self.begun.insert(instance.container.clone());
+                if !self.old.contains(instance) {
+                    self.begun.insert(instance.container.clone());
+                }
                 self.owed.remove(&instance.container);
                 self.answered(instance);
             }
@@ -98,6 +103,21 @@ impl Watch {
                 if self.live.get(&instance.container) == Some(&instance.attempt) {
                     self.retired.insert(instance.container.clone(), *reason);
                 }
+                self.answered(instance);
+            }
+            Event::RestartAll { .. } => {
+                let live = self.live.iter().map(|(name, attempt)| Instance { container: name.clone(), attempt: *attempt });
+                self.old = live.chain(self.starting.iter().cloned()).collect();
+                self.done.clear();
+                self.begun.clear();
+                // They come again with all others.
+                self.retired.clear();
+                self.owed.clear();
+                self.under_way.retain(|what| !matches!(what, Do::RestartAll { .. }));
+            }
+            Event::Exited { instance, .. } if self.old.remove(instance) => {
+                self.live.remove(&instance.container);
+                self.retired.remove(&instance.container);
                 self.answered(instance);
             }
             Event::Exited { instance, exit } => {
@@ -110,11 +130,13 @@ impl Watch {
             }
             Event::StartFailed { instance, failure: StartFailure::Run, .. } => {
                 self.starting.remove(instance);
+                self.old.remove(instance);
                 self.owed.remove(&instance.container);
                 self.answered(instance);
             }
             Event::StartFailed { instance, failure: StartFailure::Create, at, .. } => {
                 self.starting.remove(instance);
+                self.old.remove(instance);
                 if !self.ahead.contains(instance) {
                     self.refused.insert(instance.clone(), *at);
                 }
@@ -157,6 +179,7 @@ impl Watch {
             | Do::CreateSandbox { .. }
             | Do::Hook { .. }
             | Do::Probe { .. }
+            | Do::RestartAll { .. }
             | Do::Signal { .. }
             | Do::RemoveSandbox { .. }
             | Do::Forget => true,
@@ -192,6 +215,8 @@ impl Watch {
 
     pub(crate) fn asked(&mut self, spec: &Spec, what: &Do, now: Now) {
         assert!(!self.under_way.contains(what), "asked again while under way: {what:?}");
+        let begins = matches!(what, Do::Start { .. } | Do::Create { .. } | Do::Pull { .. } | Do::Retire { .. });
+        assert!(!begins || self.old.is_empty(), "{what:?} while {:?} are still there (RST-13)", self.old);
         match what {
             Do::Start { instance } => self.starts(spec, instance),
             Do::Create { instance, sandbox, ahead, .. } => {
@@ -215,11 +240,15 @@ impl Watch {
             Do::Forget => assert!(self.deleted && self.sandbox.is_none(), "forgotten too early"),
             Do::Hook { instance, hook, .. } => {
                 assert_eq!(self.live.get(&instance.container), Some(&instance.attempt), "{hook:?} of what is not live");
+                assert!(!self.old.contains(instance), "{hook:?} of {instance:?}, which has no time left (RST-12)");
                 if *hook == Hook::PreStop {
                     self.stopped.entry(instance.clone()).or_insert(now);
                 }
             }
             Do::PrepareVolumes { .. } | Do::Discard { .. } | Do::Probe { .. } | Do::Retire { .. } => {}
+            Do::RestartAll { .. } => {
+                assert!(!self.deleted, "all containers of a pod that is being deleted are restarted")
+            }
         }
         match what {
             Do::Signal { .. } => {}
@@ -232,6 +261,7 @@ impl Watch {
             | Do::Hook { .. }
             | Do::Probe { .. }
             | Do::Retire { .. }
+            | Do::RestartAll { .. }
             | Do::RemoveSandbox { .. }
             | Do::Forget => self.under_way.push(what.clone()),
         }
@@ -276,7 +306,12 @@ impl Watch {
                     .iter()
                     .any(|init| matches!(init, Init::Sidecar(container) if container.name == instance.container));
                 let (at, grace) = self.deletion.unwrap_or((now, spec.grace));
-                if self.deleted && sidecar && since >= at && now < at.max(self.began).plus(grace) {
+                if self.deleted
+                    && sidecar
+                    && !self.old.contains(instance)
+                    && since >= at
+                    && now < at.max(self.began).plus(grace)
+                {
                     let main = spec.mains.iter().find(|main| self.live.contains_key(&main.name));
                     assert!(main.is_none(), "a sidecar stops before main {}", main.unwrap().name);
                 }

@@ -5,8 +5,8 @@ use crate::pods;
 use crate::world::World;
 use firstlight_pod::event::{Exit, Hook, ImageFailure, ProbeKind, StartFailure};
 use firstlight_pod::spec::{
-    Container, EnvValue, EnvVar, Handler, Init, Projection, RestartPolicy, RestartRule, SourceRef, Spec, Volume,
-    VolumeKind,
+    Container, EnvValue, EnvVar, Handler, Init, Projection, RestartPolicy, RestartRule, RuleAction, SourceRef, Spec,
+    Volume, VolumeKind,
 };
 use firstlight_pod::{Millis, Now};
 use proptest::collection::vec;
@@ -26,6 +26,7 @@ enum Fate {
     ImageRefused(usize, bool),
     CreateRefused(usize, StartFailure),
     Stops(usize, Option<(i32, u64)>),
+    Starts(usize, u64),
     SandboxRefused,
     Mends,
     SourceSet(bool),
@@ -38,8 +39,8 @@ fn policies() -> impl Strategy<Value = RestartPolicy> {
 }
 
 fn containers(name: &'static str) -> impl Strategy<Value = Container> {
-    let rules = vec((vec(0_i32..3, 1..3), any::<bool>()), 0..2);
-    (any::<[bool; 8]>(), proptest::option::weighted(0.2, policies()), rules).prop_map(
+    let rules = vec((vec(0_i32..3, 1..3), any::<bool>(), proptest::bool::weighted(0.3)), 0..2);
+    (any::<[bool; 8]>(), proptest::option::weighted(0.4, policies()), rules).prop_map(
         move |([post, pre, startup, liveness, readiness, env, always, sub_path], restart, rules)| {
             let hook = |wanted: bool| wanted.then(|| Handler::Exec(vec!["hook".to_owned()]));
             let probe = |wanted: bool| wanted.then(|| pods::probe(Millis::secs(5), 2));
@@ -50,7 +51,13 @@ fn containers(name: &'static str) -> impl Strategy<Value = Container> {
             container.liveness = probe(liveness && readiness);
             container.readiness = probe(readiness);
             container.restart = restart;
-            container.restart_rules = rules.into_iter().map(|(codes, listed)| RestartRule { codes, listed }).collect();
+            container.restart_rules = rules
+                .into_iter()
+                .map(|(codes, listed, all)| {
+                    let action = if all { RuleAction::RestartAllContainers } else { RuleAction::Restart };
+                    RestartRule { action, codes, listed }
+                })
+                .collect();
             if env && always {
                 let value = EnvValue::Key {
                     source: SourceRef::ConfigMap("c".to_owned()),
@@ -71,7 +78,7 @@ fn inits() -> impl Strategy<Value = Vec<Init>> {
     let one = |name: &'static str| {
         (containers(name), any::<bool>()).prop_map(|(container, sidecar)| {
             if sidecar {
-                return Init::Sidecar(Container { restart: None, ..container });
+                return Init::Sidecar(Container { restart: Some(RestartPolicy::Always), ..container });
             }
             // A regular init has neither hooks nor probes (VAL-6), and its policy is not Always.
             Init::Once(Container {
@@ -137,6 +144,7 @@ fn fates() -> impl Strategy<Value = Fate> {
         1 => (which.clone(), any::<bool>()).prop_map(|(i, never)| Fate::ImageRefused(i, never)),
         1 => (which.clone(), step).prop_map(|(i, step)| Fate::CreateRefused(i, step)),
         1 => (which.clone(), stops).prop_map(|(i, end)| Fate::Stops(i, end)),
+        2 => (which.clone(), 1_u64..200).prop_map(|(i, long)| Fate::Starts(i, long)),
         1 => Just(Fate::SandboxRefused),
         3 => Just(Fate::Mends),
         3 => any::<bool>().prop_map(Fate::SourceSet),
@@ -185,6 +193,7 @@ fn befall(world: &mut World, fate: &Fate) {
         }
         Fate::CreateRefused(index, step) => drop(manners.refused.insert(name(index), (*step, "no".to_owned()))),
         Fate::Stops(index, end) => drop(manners.stops.insert(name(index), *end)),
+        Fate::Starts(index, long) => drop(manners.starts.insert(name(index), *long)),
         Fate::SandboxRefused => manners.no_sandbox = Some("no".to_owned()),
         Fate::Mends => {
             manners.images.clear();
@@ -262,7 +271,12 @@ proptest! {
             RestartPolicy::Always | RestartPolicy::OnFailure => RestartPolicy::OnFailure,
             RestartPolicy::Never => RestartPolicy::Never,
         };
-        let spec = Spec { mains, restart, deadline: None, ..spec };
+        // A rule may have an init that ends well restart everything, for ever.
+        let inits = spec.inits.into_iter().map(|init| match init {
+            Init::Once(container) => Init::Once(Container { restart: None, ..container }),
+            Init::Sidecar(container) => Init::Sidecar(container),
+        });
+        let spec = Spec { inits: inits.collect(), mains, restart, deadline: None, ..spec };
         let mut world = World::new(spec);
         world.manners.delay = delay;
         for init in world.spec.inits.clone() {

@@ -117,6 +117,7 @@ fn check(spec: &Spec, seen: &Seen, book: &Book, history: &[&Event]) {
             | Do::Hook { .. }
             | Do::Probe { .. }
             | Do::Retire { .. }
+            | Do::RestartAll { .. }
             | Do::Signal { .. }
             | Do::RemoveSandbox { .. }
             | Do::Forget => {}

@@ -8,7 +8,7 @@
 //! pod restart=OnFailure grace=30s deadline=60s cap=300s gate=www
 //! init a pull=Always            once, sidecar, main: `init`, `sidecar`, `main`
 //! sidecar s startup=1s/3/5s     period, failure threshold, own grace: startup, liveness, readiness
-//! main m poststart=http prestop restart=Never rule=In:42,43 env=KEY:configmap/c/k subpath=v/$(KEY)
+//! main m poststart=http prestop restart=Never rule=In:42,43 rule=allIn:88 env=KEY:configmap/c/k subpath=v/$(KEY)
 //! main n env=KEY:file/v/path/k
 //! volume v empty | configmap/c | secret/s
 //! ```
@@ -19,7 +19,7 @@
 //! pull|never|name|inspect WORDS`, `allow image REFERENCE`, `absent REFERENCE TIME`, `refuse create|config|start NAME
 //! WORDS`, `allow NAME`, `fail NAME PROBE`, `pass NAME PROBE`, `hook NAME poststart|prestop fails|hangs`, `stops NAME
 //! never|CODE TIME`, `refuse sandbox WORDS`, `allow sandbox`, `refuse volume NAME WORDS`, `allow volumes`,
-//! `runs NAME TIME CODE`, `takes TIME` (whatever the runtime does).
+//! `runs NAME TIME CODE`, `starts NAME TIME` (so long takes its start), `takes TIME` (whatever the runtime does).
 
 use crate::pods;
 use crate::print::Printer;
@@ -28,7 +28,7 @@ use firstlight_pod::event::{Event, Exit, Hook, ImageFailure, ProbeKind, StartFai
 use firstlight_pod::spec::{Container, Spec};
 use firstlight_pod::spec::{
     EnvValue, EnvVar, FileRef, Handler, Init, Mount, Probe, Projection, PullPolicy, RestartPolicy, RestartRule,
-    SourceRef, Volume, VolumeKind,
+    RuleAction, SourceRef, Volume, VolumeKind,
 };
 use firstlight_pod::status::Condition;
 use firstlight_pod::{Millis, Now};
@@ -177,7 +177,11 @@ fn container(words: &[&str]) -> Container {
             ("rule", value) => {
                 let (operator, codes) = value.split_once(':').unwrap();
                 let codes = codes.split(',').map(|code| code.parse().unwrap()).collect();
-                container.restart_rules.push(RestartRule { codes, listed: operator == "In" });
+                let (operator, action) = match operator.strip_prefix("all") {
+                    Some(operator) => (operator, RuleAction::RestartAllContainers),
+                    None => (operator, RuleAction::Restart),
+                };
+                container.restart_rules.push(RestartRule { action, codes, listed: operator == "In" });
             }
             ("image", value) => container.image = value.to_owned(),
             ("pull", "Always") => container.pull = PullPolicy::Always,
@@ -313,6 +317,7 @@ fn behave(world: &mut World, words: &[&str], line: &str, rest: &dyn Fn(usize) ->
         ["stops", name, code, after] => {
             manners.stops.insert((*name).to_owned(), Some((code.parse().unwrap(), length(after).0)));
         }
+        ["starts", name, long] => drop(manners.starts.insert((*name).to_owned(), length(long).0)),
         ["runs", name, long, code] => {
             manners.runs.insert((*name).to_owned(), (length(long).0, code.parse().unwrap()));
         }

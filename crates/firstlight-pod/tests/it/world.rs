@@ -76,7 +76,8 @@ impl World {
         // What the engine itself was doing dies with it; what the sandbox's own process does goes on.
         self.queue.retain(|_, event| match event {
             Event::Created { .. } | Event::Discarded { .. } | Event::Started { .. } | Event::Exited { .. } => true,
-            Event::Starting { .. } | Event::Retired { .. } | Event::HookDone { .. } | Event::Probed { .. } => true,
+            Event::Starting { .. } | Event::Retired { .. } | Event::RestartAll { .. } => true,
+            Event::HookDone { .. } | Event::Probed { .. } => true,
             Event::StartFailed { failure, .. } => *failure != StartFailure::Config,
             Event::VolumesReady { .. }
             | Event::VolumesFailed { .. }

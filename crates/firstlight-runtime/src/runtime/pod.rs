@@ -12,7 +12,7 @@ use crate::journal;
 use crate::layout::instance_name;
 use crate::recover;
 use crate::volumes::{self, VolumeError};
-use crate::wire::{Order, Purpose, RETIRES, Request, Told};
+use crate::wire::{Order, Purpose, RESTARTS_ALL, RETIRES, Request, Told};
 use firstlight_pod::action::{Launch, Signal, VolumeSetup};
 use firstlight_pod::event::{Hook, Instance, ProbeKind, StartFailure, StopReason};
 use firstlight_pod::spec::{Handler, Identity, PullPolicy};
@@ -148,6 +148,7 @@ impl Pod {
             Do::Hook { instance, hook, handler, timeout } => self.hook(instance, hook, handler, timeout).await,
             Do::Probe { instance, probe, handler, timeout } => self.probe(instance, probe, handler, timeout).await,
             Do::Retire { instance, reason } => self.retire(instance, reason).await,
+            Do::RestartAll { walk, because } => self.restart_all(walk, because).await,
             Do::Signal { instance, signal } => {
                 self.ask(Request::Signal { instance, kill: signal == Signal::Kill }).await;
             }
@@ -308,8 +309,7 @@ impl Pod {
         }
     }
 
-    /// Asks the shim something. A shim that is gone will never answer: its end, which tells all, is on its way.
-    /// A shim that cannot write it down yet is told nothing: then this engine alone knows, as before version 2.
+    /// A shim that cannot write it down yet is told nothing: then this engine alone knows.
     async fn retire(&mut self, instance: Instance, reason: StopReason) {
         match &self.sandbox {
             Some(live) if live.version < RETIRES => {
@@ -320,6 +320,18 @@ impl Pod {
         }
     }
 
+    /// As [`Pod::retire`].
+    async fn restart_all(&mut self, walk: u32, because: Instance) {
+        match &self.sandbox {
+            Some(live) if live.version < RESTARTS_ALL => {
+                self.tell(Event::RestartAll { walk, because, at: Now(now()) }).await;
+            }
+            Some(_) => self.ask(Request::RestartAll { walk, because }).await,
+            None => {}
+        }
+    }
+
+    /// Asks the shim something. A shim that is gone will never answer: its end, which tells all, is on its way.
     async fn ask(&mut self, request: Request) {
         if let Some(live) = &mut self.sandbox
             && let Err(error) = live.link.send(&request, Vec::new()).await

@@ -94,6 +94,7 @@ impl Shim {
             Request::Discard { instance } => self.discard(&instance),
             Request::Start { instance } => self.start(&instance),
             Request::Retire { instance, reason } => self.retire(instance, reason),
+            Request::RestartAll { walk, because } => self.restart_all(walk, because),
             Request::Signal { instance, kill } => self.signal(&instance, kill),
             Request::Hook { instance, hook, command, timeout_ms } => self.hook(instance, hook, command, timeout_ms),
             Request::Probe { instance, probe, command, timeout_ms } => {
@@ -157,6 +158,14 @@ impl Shim {
         });
         if runs {
             self.facts.add(Record::Retired { instance, reason, at: now() });
+        }
+    }
+
+    /// Whatever is written after this belongs to the new walk, unless it tells of what was about to start before.
+    fn restart_all(&mut self, walk: u32, because: Instance) {
+        let begun = |record: &Record| matches!(record, Record::RestartAll { walk: begun, .. } if *begun >= walk);
+        if !self.facts.all().iter().any(begun) {
+            self.facts.add(Record::RestartAll { walk, because, at: now() });
         }
     }
 

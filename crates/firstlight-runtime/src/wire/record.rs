@@ -105,6 +105,17 @@ pub(crate) enum Record {
         /// When.
         at: u64,
     },
+    /// Every container is to run again, from the first init step on: written before anything is done to end those that
+    /// run.
+    RestartAll {
+        /// Which walk through the steps begins.
+        walk: u32,
+        /// Whose end asked for it.
+        #[serde(with = "InstanceDef")]
+        because: Instance,
+        /// When.
+        at: u64,
+    },
     /// A hook ended.
     HookDone {
         /// Whose.
@@ -139,6 +150,7 @@ impl Record {
             | Record::Exited { .. }
             | Record::Discarded { .. }
             | Record::Retired { .. }
+            | Record::RestartAll { .. }
             | Record::HookDone { .. }
             | Record::Gone { .. } => None,
         }
@@ -158,6 +170,7 @@ impl Record {
             Record::Exited { instance, exit } => Event::Exited { instance, exit },
             Record::Discarded { instance } => Event::Discarded { instance },
             Record::Retired { instance, reason, at } => Event::Retired { instance, reason, at: Now(at) },
+            Record::RestartAll { walk, because, at } => Event::RestartAll { walk, because, at: Now(at) },
             Record::HookDone { instance, hook, outcome, at } => {
                 Event::HookDone { instance, hook, outcome, at: Now(at) }
             }

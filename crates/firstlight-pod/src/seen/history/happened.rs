@@ -1,9 +1,10 @@
 //! What happened to a container.
 
 use super::told::{Kept, lost, with_scheme};
-use super::{Coming, History, HookRun, Live, Next, Past, Stage, Told, Tried};
+use super::{Again, Coming, History, HookRun, Live, Next, Past, Stage, Told, Tried};
 use crate::event::{Exit, Hook, ProbeKind, StartFailure, StopReason};
-use crate::status::Terminated;
+use crate::seen::walk::Walk;
+use crate::status::{REMOVED, RESTARTING_ALL, Terminated};
 use crate::time::Now;
 
 impl History {
@@ -58,7 +59,7 @@ impl History {
     pub(in crate::seen) fn start_failed(
         &mut self,
         attempt: u32,
-        sandbox: Option<u32>,
+        walk: Option<Walk>,
         failure: StartFailure,
         message: &str,
         at: Now,
@@ -87,7 +88,7 @@ impl History {
                     finished_at: at,
                     container_id: with_scheme(&id),
                 };
-                self.end(attempt, sandbox, terminated, false);
+                self.end(attempt, walk, terminated, false);
             }
         }
     }
@@ -102,11 +103,11 @@ impl History {
         }
     }
 
-    pub(in crate::seen) fn started(&mut self, attempt: u32, sandbox: Option<u32>, at: Now) {
+    pub(in crate::seen) fn started(&mut self, attempt: u32, walk: Option<Walk>, at: Now) {
         let kept = self.hear_of(attempt);
         self.take_turn(attempt, None, at);
         if let Some(coming) = self.coming_mut(attempt) {
-            let live = Live::new(coming, sandbox, at, kept.as_ref());
+            let live = Live::new(coming, walk, at, kept.as_ref());
             self.next = Some(Next::Live(Box::new(live)));
         }
     }
@@ -124,7 +125,7 @@ impl History {
         kept
     }
 
-    pub(in crate::seen) fn exited(&mut self, attempt: u32, sandbox: Option<u32>, exit: &Exit) {
+    pub(in crate::seen) fn exited(&mut self, attempt: u32, walk: Option<Walk>, exit: &Exit) {
         self.hear_of(attempt);
         let terminated = Terminated {
             code: exit.code,
@@ -134,7 +135,7 @@ impl History {
             finished_at: exit.finished_at,
             container_id: with_scheme(&exit.id),
         };
-        self.end(attempt, sandbox, terminated, false);
+        self.end(attempt, walk, terminated, false);
     }
 
     /// Once written down, the reason stands, whatever is asked of the pod meanwhile.
@@ -165,11 +166,11 @@ impl History {
     }
 
     /// The sandbox ended, and with it whatever ran in it; what was only created leaves no trace.
-    pub(in crate::seen) fn lost(&mut self, at: Now) {
-        let (attempt, sandbox, since, id) = match &self.next {
-            Some(Next::Live(live)) => (live.attempt, live.sandbox, live.since, live.id.clone()),
+    pub(in crate::seen) fn lost(&mut self, walk: Option<Walk>, at: Now) {
+        let (attempt, since, id) = match &self.next {
+            Some(Next::Live(live)) => (live.attempt, live.since, live.id.clone()),
             Some(Next::Coming(Coming { attempt, stage: Stage::Starting { since }, id, .. })) => {
-                (*attempt, None, *since, id.clone())
+                (*attempt, *since, id.clone())
             }
             Some(Next::Coming(coming)) => {
                 if let Some(before) = coming.counted_from.clone() {
@@ -181,13 +182,13 @@ impl History {
             None => return,
         };
         self.hear_of(attempt);
-        self.end(attempt, sandbox, lost(since, at, &with_scheme(&id)), true);
+        self.end(attempt, walk, lost(since, at, &with_scheme(&id)), true);
     }
 
     /// What ended did so in no sandbox that is still there.
     pub(in crate::seen) fn past_is_elsewhere(&mut self) {
         if let Some(past) = &mut self.past {
-            past.sandbox = None;
+            past.walk = None;
         }
     }
 
@@ -200,10 +201,10 @@ impl History {
         id.unwrap_or_default().to_owned()
     }
 
-    fn end(&mut self, attempt: u32, sandbox: Option<u32>, terminated: Terminated, lost: bool) {
+    fn end(&mut self, attempt: u32, walk: Option<Walk>, terminated: Terminated, lost: bool) {
         if let Some(past) = self.past.as_mut().filter(|past| past.attempt >= attempt) {
             if past.attempt == attempt {
-                past.sandbox = sandbox.or(past.sandbox);
+                past.walk = past.walk.or(walk);
                 past.terminated = terminated;
                 past.lost = lost;
             }
@@ -218,17 +219,42 @@ impl History {
             return;
         }
         let mut terminated = terminated;
-        let (image_id, retired) = match self.next.take() {
+        let (image_id, retired, ran_in) = match self.next.take() {
             Some(Next::Live(live)) => {
                 // A wall clock that was set back must not make a crash look long past (BKF-3).
                 terminated.finished_at = terminated.finished_at.max(live.since);
-                (live.image_id, live.retired.map(|(reason, _)| reason))
+                (live.image_id, live.retired.map(|(reason, _)| reason), live.walk)
             }
-            Some(Next::Coming(coming)) => (coming.image_id, None),
-            None => (String::new(), None),
+            Some(Next::Coming(coming)) => (coming.image_id, None, coming.left.or(walk).filter(|_| !lost)),
+            None => (String::new(), None, walk),
         };
+        let mut again = Again::Judged;
+        if !lost && Walk::is_over(ran_in, walk) {
+            again = Again::WithAll { its_own: false };
+            terminated =
+                Terminated { code: 137, reason: RESTARTING_ALL.to_owned(), message: REMOVED.to_owned(), ..terminated };
+        }
         self.before = self.past.take().map(|past| past.terminated);
-        self.past = Some(Past { attempt, sandbox, image_id, terminated, lost, retired, told_to_come_again: false });
+        self.past = Some(Past { attempt, walk: ran_in, image_id, terminated, lost, retired, again });
+    }
+
+    /// Every container runs again: what has begun does not count any more. `trigger` is the number of the instance whose
+    /// end is the reason, if it is one of these.
+    pub(in crate::seen) fn restarted(&mut self, old: Walk, trigger: Option<u32>) {
+        if let Some(Next::Coming(coming)) = &mut self.next {
+            if matches!(coming.stage, Stage::Starting { .. }) {
+                coming.left = Some(old);
+            } else if coming.turn.take().is_some()
+                && let Some(before) = coming.counted_from.take()
+            {
+                // What never ran is made for the next walk, and no restart of it counts before its turn there.
+                self.crashes = before;
+            }
+        }
+        let told = self.told.as_mut().map(|told| &mut told.past);
+        for past in told.into_iter().chain(&mut self.past) {
+            past.again = Again::WithAll { its_own: trigger == Some(past.attempt) };
+        }
     }
 }
 

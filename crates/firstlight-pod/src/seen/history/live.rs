@@ -4,13 +4,15 @@ use super::told::Kept;
 use super::{Coming, Stage};
 use crate::event::{ProbeKind, StopReason};
 use crate::seen::streaks::Streaks;
+use crate::seen::walk::Walk;
 use crate::time::Now;
 
 /// An instance whose process runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Live {
     pub(crate) attempt: u32,
-    pub(crate) sandbox: Option<u32>,
+    /// The walk it runs in.
+    pub(crate) walk: Option<Walk>,
     pub(crate) id: String,
     pub(crate) image_id: String,
     /// The reference it was created from; unknown if another engine created it and the API never said.
@@ -54,7 +56,7 @@ pub(crate) struct Tries {
 }
 
 impl Live {
-    pub(super) fn new(coming: &Coming, sandbox: Option<u32>, since: Now, kept: Option<&Kept>) -> Live {
+    pub(super) fn new(coming: &Coming, walk: Option<Walk>, since: Now, kept: Option<&Kept>) -> Live {
         let id = Some(coming.id.clone()).filter(|id| !id.is_empty());
         let asked = match &coming.stage {
             Stage::Starting { since } => Some(*since),
@@ -67,7 +69,7 @@ impl Live {
         };
         Live {
             attempt: coming.attempt,
-            sandbox,
+            walk: coming.left.or(walk),
             id: id.or_else(|| kept.map(|kept| kept.id.clone())).unwrap_or_default(),
             image_id: kept.map_or_else(|| coming.image_id.clone(), |kept| kept.image_id.clone()),
             image: coming

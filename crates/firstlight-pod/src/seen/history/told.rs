@@ -1,7 +1,7 @@
 //! What the API said of a container when the worker began.
 
-use super::{History, Past};
-use crate::status::{ContainerStatus, State, Terminated};
+use super::{Again, History, Past};
+use crate::status::{ContainerStatus, STATUS_UNKNOWN, State, Terminated};
 use crate::time::Now;
 
 /// How a container id reads in the API.
@@ -38,7 +38,10 @@ impl History {
 impl Told {
     /// Nothing, if no instance is said to have run.
     fn of(told: &ContainerStatus, now: Now) -> Option<Told> {
-        let ended = |terminated: Terminated| past(told.restart_count, &told.image_id, terminated, false);
+        let ended = |terminated: Terminated| {
+            let lost = terminated.reason == STATUS_UNKNOWN;
+            past(told.restart_count, &told.image_id, terminated, lost)
+        };
         let unseen = |since: Now| past(told.restart_count, &told.image_id, lost(since, now, &told.container_id), true);
         let last = told.last.clone();
         let before = last.clone().map(|last| past(told.restart_count.saturating_sub(1), "", last, false));
@@ -47,7 +50,10 @@ impl Told {
                 let last_id = last.as_ref().map_or("", |last| last.container_id.as_str());
                 if told.container_id.is_empty() || told.container_id == last_id {
                     // What has ended and is said to wait was said to come again, whatever its end alone means.
-                    let past = Past { told_to_come_again: true, ..ended(last?) };
+                    let last = last?;
+                    // What left no record is counted already.
+                    let attempt = told.restart_count.saturating_sub(u32::from(last.leaves_no_record()));
+                    let past = Past { attempt, again: Again::Told, ..ended(last) };
                     return Some(Told { past, before: None, kept: None });
                 }
                 // It had started, and its post-start hook was not over.
@@ -71,15 +77,7 @@ impl Told {
 
 /// In which sandbox it ran, the API does not tell.
 fn past(attempt: u32, image_id: &str, terminated: Terminated, lost: bool) -> Past {
-    Past {
-        attempt,
-        sandbox: None,
-        image_id: image_id.to_owned(),
-        terminated,
-        lost,
-        retired: None,
-        told_to_come_again: false,
-    }
+    Past { attempt, walk: None, image_id: image_id.to_owned(), terminated, lost, retired: None, again: Again::Judged }
 }
 
 /// A container id as the API shows it; empty if it is unknown.
@@ -91,7 +89,7 @@ pub(crate) fn with_scheme(id: &str) -> String {
 pub(super) fn lost(started_at: Now, at: Now, container_id: &str) -> Terminated {
     Terminated {
         code: 137,
-        reason: "ContainerStatusUnknown".to_owned(),
+        reason: STATUS_UNKNOWN.to_owned(),
         message: "The container could not be located when the pod was deleted.  The container used to be Running"
             .to_owned(),
         started_at,

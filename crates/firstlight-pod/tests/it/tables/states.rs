@@ -10,6 +10,8 @@
 //! oom-N    the same, for want of memory    unready  runs, and its readiness probe has not succeeded
 //! back-N   ended with N twice, and waits   again    runs, the second time
 //! old-N    ended with N in a sandbox that is gone
+//! all-N    ended with code N, by which its rule restarts all containers
+//! A>B      was A, and is B since that restart was written down; as B, `-` has not run since, and `left` is not ended yet
 //! ```
 //!
 //! `HOW` is `deleted`, `no-sandbox`, `dead-sandbox`, or `said-PHASE`, which the API holds already. An outcome is a phase, a
@@ -19,7 +21,7 @@
 use super::{Row, compare, lines};
 use crate::pods;
 use firstlight_pod::event::{Exit, Instance};
-use firstlight_pod::spec::{Container, Init, RestartPolicy};
+use firstlight_pod::spec::{Container, Init, RestartPolicy, RestartRule, RuleAction};
 use firstlight_pod::status::{Phase, State, Terminated};
 use firstlight_pod::{Event, Millis, Now, Seen, Spec, Status, decide};
 
@@ -94,6 +96,12 @@ fn said(what: &str) -> Status {
             continue;
         };
         let (state, own) = state.split_once(':').map_or((state, None), |(state, own)| (state, Some(policy(own))));
+        let rules = state.strip_prefix("all-").map(|code| RestartRule {
+            action: RuleAction::RestartAllContainers,
+            codes: vec![code.split('>').next().unwrap().parse().unwrap()],
+            listed: true,
+        });
+        let own = own.or(rules.as_ref().map(|_| if kind == "side" { RestartPolicy::Always } else { spec.restart }));
         let (letter, place) = match kind {
             "init" => ("i", spec.inits.len()),
             "side" => ("s", spec.inits.len()),
@@ -101,7 +109,13 @@ fn said(what: &str) -> Status {
         };
         let startup = (state == "slow").then(|| pods::probe(Millis::secs(1), 1000));
         let readiness = (state == "unready").then(|| pods::probe(Millis::secs(1), 1));
-        let container = Container { restart: own, startup, readiness, ..pods::container(&format!("{letter}{place}")) };
+        let container = Container {
+            restart: own,
+            restart_rules: rules.into_iter().collect(),
+            startup,
+            readiness,
+            ..pods::container(&format!("{letter}{place}"))
+        };
         states.push((container.name.clone(), state));
         match kind {
             "init" => spec.inits.push(Init::Once(container)),
@@ -145,23 +159,36 @@ impl Life {
             self.happens(|at| Event::SandboxGone { attempt: 0, at });
             self.sandbox(1);
         }
-        for (name, state) in states {
-            match state.split_once('-') {
-                _ if *state == "-" => {}
-                Some(("back", code)) => {
-                    self.run(name, 0, Some(code));
-                    self.run(name, 1, Some(code));
+        let pairs: Vec<(&str, &str, Option<&str>)> = states
+            .iter()
+            .map(|(name, state)| match state.split_once('>') {
+                Some((was, is)) => (name.as_str(), was, Some(is)),
+                None => (name.as_str(), *state, None),
+            })
+            .collect();
+        for (name, was, _) in &pairs {
+            self.comes_to(name, was);
+        }
+        if let Some((because, ..)) = pairs.iter().find(|(_, was, is)| was.starts_with("all-") && is.is_some()) {
+            let because = Instance { container: (*because).to_owned(), attempt: 0 };
+            self.happens(|at| Event::RestartAll { walk: 1, because, at });
+            for (name, ..) in pairs.iter().filter(|(_, was, is)| *was == "run" && *is != Some("left")) {
+                let instance = Instance { container: (*name).to_owned(), attempt: 0 };
+                let exit = |at| Exit {
+                    code: 143,
+                    id: format!("{name}-0"),
+                    started_at: at,
+                    finished_at: at,
+                    ..Exit::default()
+                };
+                self.happens(|at| Event::Exited { instance, exit: exit(at) });
+            }
+            for (name, was, is) in pairs {
+                match is {
+                    None | Some("-" | "left") => {}
+                    Some("run") => self.run(name, u32::from(was != "-"), None),
+                    Some(code) => self.run(name, u32::from(was != "-"), Some(code)),
                 }
-                Some(("oom", _)) => self.run(name, 0, Some(state)),
-                Some(_) => {}
-                None => match *state {
-                    "run" | "slow" | "unready" => self.run(name, 0, None),
-                    "again" => {
-                        self.run(name, 0, Some("1"));
-                        self.run(name, 1, None);
-                    }
-                    code => self.run(name, 0, Some(code)),
-                },
             }
         }
         match how {
@@ -170,6 +197,28 @@ impl Life {
             _ => self.say(),
         }
         self.status
+    }
+
+    /// A container comes to be in this state.
+    fn comes_to(&mut self, name: &str, state: &str) {
+        match state.split_once('-') {
+            _ if state == "-" => {}
+            Some(("back", code)) => {
+                self.run(name, 0, Some(code));
+                self.run(name, 1, Some(code));
+            }
+            Some(("all", code)) => self.run(name, 0, Some(code)),
+            Some(("oom", _)) => self.run(name, 0, Some(state)),
+            Some(_) => {}
+            None => match state {
+                "run" | "slow" | "unready" => self.run(name, 0, None),
+                "again" => {
+                    self.run(name, 0, Some("1"));
+                    self.run(name, 1, None);
+                }
+                code => self.run(name, 0, Some(code)),
+            },
+        }
     }
 
     fn sandbox(&mut self, attempt: u32) {

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Manners {
     /// How long everything takes that the runtime does.
     pub(crate) delay: u64,
+    /// How long the start of a container takes, if longer.
+    pub(crate) starts: BTreeMap<String, u64>,
     /// Images that cannot be had, and why.
     pub(crate) images: BTreeMap<String, (ImageFailure, String)>,
     /// Images not on this machine, and how long their pull takes.
@@ -32,6 +34,7 @@ impl Default for Manners {
     fn default() -> Manners {
         Manners {
             delay: 1,
+            starts: BTreeMap::new(),
             images: BTreeMap::new(),
             absent: BTreeMap::new(),
             refused: BTreeMap::new(),

@@ -13,6 +13,7 @@ impl World {
             Event::Created { .. }
             | Event::Discarded { .. }
             | Event::Retired { .. }
+            | Event::RestartAll { .. }
             | Event::StartFailed { failure: StartFailure::Create | StartFailure::Run, .. }
             | Event::Exited { .. }
             | Event::SandboxGone { .. } => {

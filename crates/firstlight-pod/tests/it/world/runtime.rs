@@ -69,6 +69,7 @@ impl World {
                 Event::Probed { instance, probe, outcome, at }
             }
             Do::Retire { instance, reason } => Event::Retired { instance, reason, at },
+            Do::RestartAll { walk, because } => Event::RestartAll { walk, because, at },
             Do::Signal { instance, signal } => return self.signal(&instance, &signal),
             Do::RemoveSandbox { attempt } => {
                 self.processes.clear();
@@ -85,14 +86,15 @@ impl World {
     }
 
     fn start(&mut self, instance: Instance) {
-        let at = self.now.plus(Millis(self.manners.delay));
+        let delay = self.manners.starts.get(&instance.container).copied().unwrap_or(self.manners.delay);
+        let at = self.now.plus(Millis(delay));
         let event = match self.manners.refused.get(&instance.container).cloned() {
             Some((StartFailure::Run, message)) => {
                 Event::StartFailed { instance, failure: StartFailure::Run, message, at }
             }
             _ => Event::Started { instance, at },
         };
-        self.tell_in(self.manners.delay, event);
+        self.tell_in(delay, event);
     }
 
     fn pull(&mut self, instance: Instance, image: String) {
@@ -176,6 +178,7 @@ fn answers_the_same(a: &Event, b: &Event) -> bool {
         | (Event::Started { instance: a, .. }, Event::Started { instance: b, .. })
         | (Event::Retired { instance: a, .. }, Event::Retired { instance: b, .. })
         | (Event::Discarded { instance: a }, Event::Discarded { instance: b }) => a == b,
+        (Event::RestartAll { walk: a, .. }, Event::RestartAll { walk: b, .. }) => a == b,
         (Event::HookDone { instance: a, hook: which_a, .. }, Event::HookDone { instance: b, hook: which_b, .. }) => {
             a == b && which_a == which_b
         }

@@ -34,6 +34,7 @@ fn words(events: &[Event]) -> Vec<String> {
             Event::Started { instance, .. } => of("started", instance),
             Event::Exited { instance, exit } => format!("{} {}", of("exited", instance), exit.code),
             Event::Retired { instance, reason, .. } => format!("{}: {reason}", of("retired", instance)),
+            Event::RestartAll { walk, because, .. } => of(&format!("walk {walk} because of"), because),
             Event::SandboxGone { .. } => "gone".to_owned(),
             other => format!("{other:?}"),
         })
@@ -156,6 +157,34 @@ fn why_a_container_is_stopped_outlives_the_engine_that_stops_it() {
             "exited d 3",
         ];
         assert_eq!(words(&recovered[0].events), expected);
+    });
+}
+
+#[test]
+fn that_all_containers_are_restarted_is_written_down_once_and_outlives_the_engine() {
+    with_world(async |world| {
+        world.sandbox().await;
+        world.start("c", script("sleep 1000")).await;
+        for walk in [1, 1, 2, 1] {
+            world.ask(Do::RestartAll { walk, because: instance("d") }).await;
+        }
+        for walk in [1, 2] {
+            assert!(matches!(world.event().await, Event::RestartAll { walk: told, .. } if told == walk));
+        }
+        world.start("e", script("sleep 1000")).await;
+        let recovered = world.restart_engine(|_| ()).await;
+        let expected = [
+            "ready",
+            "created c",
+            "starting c",
+            "started c",
+            "walk 1 because of d",
+            "walk 2 because of d",
+            "created e",
+            "starting e",
+            "started e",
+        ];
+        assert_eq!(words(&recovered[0].events)[..expected.len()], expected);
     });
 }
 
