@@ -7,7 +7,9 @@ mod claim;
 mod diary;
 mod judge;
 mod laws;
+mod layouts;
 mod objects;
+mod outside;
 mod part;
 mod play;
 mod processes;
@@ -17,9 +19,11 @@ mod watched;
 mod words;
 
 use futures::StreamExt;
+use outside::Outside;
 use scene::Scene;
 use stage::Stage;
 use std::path::Path;
+use std::sync::Arc;
 
 /// How many scenes are played at once: most of a scene is waiting.
 const AT_ONCE: usize = 12;
@@ -87,39 +91,72 @@ fn rows_of_files_as_variables() {
     play("envfiles");
 }
 
+#[test]
+fn rows_of_inits() {
+    play("inits");
+}
+
+#[test]
+fn rows_of_hooks() {
+    play("hooks");
+}
+
+#[test]
+fn rows_of_policies() {
+    play("policies");
+}
+
+#[test]
+fn rows_of_backoff() {
+    play("backoff");
+}
+
+#[test]
+fn rows_of_deletion() {
+    play("deletion");
+}
+
+#[test]
+fn rows_of_runtime() {
+    play("runtime");
+}
+
 /// Plays all scenes of a file; every row that fails is told.
 fn play(file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/rows/{file}.txt"));
-    let only = std::env::var("SCENE").unwrap_or_default();
-    let scenes: Vec<Scene> = scene::scenes(file, &std::fs::read_to_string(path).unwrap());
-    let scenes = scenes.into_iter().filter(|scene| format!("{} {}", scene.name, scene.title).contains(&only));
+    let text = std::fs::read_to_string(path).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let failures = runtime.block_on(all(scenes.collect()));
+    let failures = runtime.block_on(all(file, &text));
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-async fn all(scenes: Vec<Scene>) -> Vec<String> {
-    let (own, shared): (Vec<Scene>, Vec<Scene>) = scenes.into_iter().partition(|scene| scene.engine.is_some());
-    let (mut failures, others) = tokio::join!(on_one_engine(&shared), on_engines_of_their_own(&own));
+async fn all(file: &str, text: &str) -> Vec<String> {
+    let only = std::env::var("SCENE").unwrap_or_default();
+    let outside = Arc::new(Outside::open().await);
+    let scenes = scene::scenes(file, text, &outside);
+    let scenes = scenes.into_iter().filter(|scene| format!("{} {}", scene.name, scene.title).contains(&only));
+    let (own, shared): (Vec<Scene>, Vec<Scene>) = scenes.partition(|scene| scene.engine.is_some());
+    let (mut failures, others) =
+        tokio::join!(on_one_engine(&shared, outside.clone()), on_engines_of_their_own(&own, outside.clone()));
     failures.extend(others);
     failures.retain(|failure| !failure.is_empty());
     failures
 }
 
-async fn on_one_engine(scenes: &[Scene]) -> Vec<String> {
+async fn on_one_engine(scenes: &[Scene], outside: Arc<Outside>) -> Vec<String> {
     if scenes.is_empty() {
         return Vec::new();
     }
-    let stage = Stage::open(Vec::new()).await;
+    let stage = Stage::open(Vec::new(), outside).await;
     let plays = futures::stream::iter(scenes).map(|scene| play::play(&stage, scene));
     let failures = plays.buffer_unordered(AT_ONCE).collect().await;
     stage.close().await;
     failures
 }
 
-async fn on_engines_of_their_own(scenes: &[Scene]) -> Vec<String> {
-    let plays = futures::stream::iter(scenes).map(|scene| async move {
-        let stage = Stage::open(scene.engine.clone().unwrap_or_default()).await;
+async fn on_engines_of_their_own(scenes: &[Scene], outside: Arc<Outside>) -> Vec<String> {
+    let plays = futures::stream::iter(scenes).map(|scene| async {
+        let stage = Stage::open(scene.engine.clone().unwrap_or_default(), outside.clone()).await;
         let failure = play::play(&stage, scene).await;
         stage.close().await;
         failure

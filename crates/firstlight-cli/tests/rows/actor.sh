@@ -1,8 +1,8 @@
 #!/bin/sh
 # What a container of a scene does. It writes its own life to the scene's diary, a line per fact, and does what its
 # environment says: NAME, FOR (seconds to run; empty is until it is stopped), EXIT (its code), FIRST_TIMES and FIRST_EXIT (so
-# many instances end at once with that code), TERM_EXIT, STOP_FOR (seconds that stopping takes), IGNORES_TERM.
-# Hooks and probes run it too, with words.
+# many instances end at once with that code), TERM_EXIT, STOP_FOR (seconds that stopping takes), IGNORES_TERM, HTTP and GRPC
+# (ports to serve). Hooks, probes and those servers run it too, with words.
 
 say() {
     read -r up _ </proc/uptime
@@ -47,12 +47,21 @@ answer() {
     esac
 }
 
+reply() {
+    printf 'HTTP/1.0 %s\r\nContent-Type: text/plain\r\n' "$1"
+    [ -n "$2" ] && printf 'Location: %s\r\n' "$2"
+    printf '\r\n%s\n' "$1"
+    exit
+}
+
 case "$1" in
     "")
         trap stop TERM
         read -r image </etc/image
         say "starts from image $image"
         if [ -n "$FIRST_TIMES" ] && among_first "/scene/$NAME.starts" "$FIRST_TIMES"; then end "$FIRST_EXIT"; fi
+        if [ -n "$HTTP" ]; then httpd -p "$HTTP" -h /www; fi
+        if [ -n "$GRPC" ]; then nc -ll -p "$GRPC" -e /bin/actor grpc & fi
         rest "${FOR:-1000000}"
         end "${EXIT:-0}"
         ;;
@@ -70,5 +79,28 @@ case "$1" in
     say)
         shift
         say "$*"
+        ;;
+    web)
+        # A page by its query: hears+WORDS writes into the diary, to+URL redirects, PROBE+HOW answers as that probe would.
+        IFS=+
+        set -- $QUERY_STRING
+        unset IFS
+        case "$1" in
+            hears) say "$@" ;;
+            to) reply "302 Found" "$2" ;;
+            *) if answer "$@"; then say "$1 passes"; else say "$1 fails"; reply "500 Internal Server Error"; fi ;;
+        esac
+        reply "200 OK"
+        ;;
+    grpc)
+        # The health service of gRPC, to one call, as bytes of HTTP/2: SETTINGS, then HEADERS, DATA (SERVING or not), trailers.
+        if answer liveness $GRPC_HEALTH; then health='\001'; say liveness passes; else health='\002'; say liveness fails; fi
+        printf '\000\000\000\004\000\000\000\000\000'
+        sleep 0.2
+        printf '\000\000\000\004\001\000\000\000\000'
+        printf '\000\000\024\001\004\000\000\000\001\210\017\020\020application/grpc'
+        printf '\000\000\007\000\000\000\000\000\001\000\000\000\000\002\010'"$health"
+        printf '\000\000\017\001\005\000\000\000\001\000\013grpc-status\0010'
+        cat >/dev/null
         ;;
 esac

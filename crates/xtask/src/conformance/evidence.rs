@@ -28,6 +28,11 @@ enum Form {
     Yaml,
 }
 
+/// Rows with real containers: one file, one test.
+const fn rows(place: &'static str, test: &'static str) -> Data {
+    Data { place, form: Form::Table, package: "firstlight-cli", test }
+}
+
 const DATA: &[Data] = &[
     Data {
         place: "crates/firstlight-pod/tests/stories",
@@ -59,36 +64,17 @@ const DATA: &[Data] = &[
         package: "firstlight-pod",
         test: "statuses_are_what_upstreams_tables_say",
     },
-    Data {
-        place: "crates/firstlight-cli/tests/rows/order.txt",
-        form: Form::Table,
-        package: "firstlight-cli",
-        test: "rows_of_order",
-    },
-    Data {
-        place: "crates/firstlight-cli/tests/rows/sidecars.txt",
-        form: Form::Table,
-        package: "firstlight-cli",
-        test: "rows_of_sidecars",
-    },
-    Data {
-        place: "crates/firstlight-cli/tests/rows/images.txt",
-        form: Form::Table,
-        package: "firstlight-cli",
-        test: "rows_of_images",
-    },
-    Data {
-        place: "crates/firstlight-cli/tests/rows/termination.txt",
-        form: Form::Table,
-        package: "firstlight-cli",
-        test: "rows_of_termination",
-    },
-    Data {
-        place: "crates/firstlight-cli/tests/rows/engine.txt",
-        form: Form::Table,
-        package: "firstlight-cli",
-        test: "rows_of_the_engine",
-    },
+    rows("crates/firstlight-cli/tests/rows/order.txt", "rows_of_order"),
+    rows("crates/firstlight-cli/tests/rows/sidecars.txt", "rows_of_sidecars"),
+    rows("crates/firstlight-cli/tests/rows/images.txt", "rows_of_images"),
+    rows("crates/firstlight-cli/tests/rows/termination.txt", "rows_of_termination"),
+    rows("crates/firstlight-cli/tests/rows/engine.txt", "rows_of_the_engine"),
+    rows("crates/firstlight-cli/tests/rows/inits.txt", "rows_of_inits"),
+    rows("crates/firstlight-cli/tests/rows/hooks.txt", "rows_of_hooks"),
+    rows("crates/firstlight-cli/tests/rows/policies.txt", "rows_of_policies"),
+    rows("crates/firstlight-cli/tests/rows/backoff.txt", "rows_of_backoff"),
+    rows("crates/firstlight-cli/tests/rows/deletion.txt", "rows_of_deletion"),
+    rows("crates/firstlight-cli/tests/rows/runtime.txt", "rows_of_runtime"),
     Data {
         place: "crates/firstlight-cli/tests/rows/configmaps.txt",
         form: Form::Table,

@@ -85,10 +85,10 @@ impl Entry {
     }
 }
 
-/// The stage's own line.
-pub(crate) fn note(file: &Path, what: &str) {
+/// A line of somebody who is no container.
+pub(crate) fn note(file: &Path, who: &str, what: &str) {
     let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
     let up = uptime.split(' ').next().unwrap();
     let mut file = std::fs::OpenOptions::new().append(true).open(file).unwrap();
-    file.write_all(format!("{up} pod {what}\n").as_bytes()).unwrap();
+    file.write_all(format!("{up} {who} {what}\n").as_bytes()).unwrap();
 }

@@ -13,14 +13,14 @@ pub(crate) async fn attempt(stage: &Stage, diary: &Path, on: Option<(&str, &str)
         None => stage.try_create(body).await,
         Some((kind, name)) => stage.try_patch(&place(kind, "default", name), body).await,
     };
-    let Err(error) = asked else { return diary::note(diary, "accepted") };
+    let Err(error) = asked else { return diary::note(diary, "pod", "accepted") };
     let kube::Error::Api(status) = error else { panic!("the API does not answer: {error}") };
     let causes = status.details.map(|details| details.causes).unwrap_or_default();
     for cause in &causes {
-        diary::note(diary, &format!("refused {} {} {}", status.code, cause.field, cause.reason));
+        diary::note(diary, "pod", &format!("refused {} {} {}", status.code, cause.field, cause.reason));
     }
     if causes.is_empty() {
-        diary::note(diary, &format!("refused {} {}", status.code, status.reason));
+        diary::note(diary, "pod", &format!("refused {} {}", status.code, status.reason));
     }
 }
 

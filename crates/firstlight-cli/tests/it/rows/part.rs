@@ -1,11 +1,9 @@
 //! How is a container written in a scene? `NAME: WHAT IT DOES, ...`; here it becomes the container of a pod.
 
+use super::layouts::IMAGE;
 use super::words::{Word, duration, merge, words, yaml};
 use serde_json::{Value, json};
 use std::time::Duration;
-
-/// The image every container of a scene has unless it says otherwise; `:2` is the same, but for the number it reports.
-pub(crate) const IMAGE: &str = "localhost/rows";
 
 /// Which list of the pod a container is in, by how its name begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +76,11 @@ fn clause_of(container: &mut Value, words: &[&str]) -> Option<()> {
         }
         ["ignores", "TERM"] => say("IGNORES_TERM", "yes".to_owned()),
         ["takes", time, "to", "stop"] => say("STOP_FOR", seconds(duration(time)?)),
+        ["serves", "http", "on", port] => say("HTTP", (*port).to_owned()),
+        ["serves", "grpc", "on", port, how @ ..] => {
+            say("GRPC", (*port).to_owned())?;
+            say("GRPC_HEALTH", answer(how)?.0.join(" "))
+        }
         ["image", reference] => {
             container["image"] = json!(reference);
             Some(())
@@ -98,18 +101,23 @@ fn hook_of(container: &mut Value, hook: &str, time: &str, code: &str) -> Option<
 
 /// A probe once a second, whose first failure counts unless a later try is to pass.
 fn probe_of(container: &mut Value, probe: &str, how: &[&str]) -> Option<()> {
-    let (answer, threshold): (Vec<&str>, u32) = match how {
-        ["passes"] | ["fails"] => (how.to_vec(), 1),
-        ["passes", "from", "try", number] => (vec!["passes-from-try", *number], 30),
-        ["fails", "from", "try", number] => (vec!["fails-from-try", *number], 1),
-        ["fails", "in", "preStop"] => (vec!["fails-in-preStop"], 1),
-        ["passes", "with", "image", number] => (vec!["passes-with-image", *number], 1),
-        _ => return None,
-    };
+    let (answer, threshold) = answer(how)?;
     let command: Vec<&str> = ["/bin/actor", "probe", probe].into_iter().chain(answer).collect();
     container[format!("{probe}Probe")] =
         json!({"exec": {"command": command}, "periodSeconds": 1, "failureThreshold": threshold, "timeoutSeconds": 20});
     Some(())
+}
+
+/// How the actor answers a probe, in its words, and how many failures may be before it counts.
+fn answer<'a>(how: &[&'a str]) -> Option<(Vec<&'a str>, u32)> {
+    match how {
+        ["passes"] | ["fails"] => Some((how.to_vec(), 1)),
+        ["passes", "from", "try", number] => Some((vec!["passes-from-try", *number], 30)),
+        ["fails", "from", "try", number] => Some((vec!["fails-from-try", *number], 1)),
+        ["fails", "in", "preStop"] => Some((vec!["fails-in-preStop"], 1)),
+        ["passes", "with", "image", number] => Some((vec!["passes-with-image", *number], 1)),
+        _ => None,
+    }
 }
 
 fn seconds(time: Duration) -> String {

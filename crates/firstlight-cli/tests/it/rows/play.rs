@@ -27,6 +27,7 @@ const ASK: Duration = Duration::from_millis(100);
 
 /// What is the matter with a scene; empty if nothing is.
 pub(crate) async fn play(stage: &Stage, scene: &Scene) -> String {
+    let began = Instant::now();
     let mut play =
         Play { stage, scene, directory: stage.begin(&scene.name), here: Mark::default(), failures: Vec::new() };
     play.begin().await;
@@ -37,6 +38,7 @@ pub(crate) async fn play(stage: &Stage, scene: &Scene) -> String {
         }
     }
     play.end().await;
+    eprintln!("{:5.1} s  {}: {}", began.elapsed().as_secs_f64(), scene.name, scene.title);
     play.report().await
 }
 
@@ -186,25 +188,25 @@ impl Play<'_> {
                 stage.delete(&format!("{}/{name}", collection(kind)), None).await?;
             }
             Step::Delete { grace } => {
-                diary::note(&diary, "delete");
+                diary::note(&diary, "pod", "delete");
                 stage.delete(&pod, grace.map(|grace| grace.as_secs())).await?;
             }
-            Step::Mark(name) => diary::note(&diary, name),
+            Step::Mark(name) => diary::note(&diary, "pod", name),
             Step::Kill { container } => {
                 let pid = processes::of_container(&self.directory, container).ok_or("it does not run")?;
-                diary::note(&diary, &format!("kill {container}"));
+                diary::note(&diary, "pod", &format!("kill {container}"));
                 processes::kill(pid);
             }
             Step::KillSandbox => {
-                diary::note(&diary, "sandbox killed");
+                diary::note(&diary, "pod", "sandbox killed");
                 processes::kill_sandbox(&self.directory);
             }
             Step::KillEngine => {
                 stage.kill_engine();
-                diary::note(&diary, "engine killed");
+                diary::note(&diary, "pod", "engine killed");
             }
             Step::StartEngine => {
-                diary::note(&diary, "engine starts");
+                diary::note(&diary, "pod", "engine starts");
                 stage.start_engine();
             }
         }
@@ -214,7 +216,7 @@ impl Play<'_> {
     /// The image with another tag.
     async fn patch_image(&self, container: &str, image: &str) -> Result<(), String> {
         let pod = self.stage.ask(super::watched::get(&self.path())).await?;
-        let image = if image.contains('/') { image.to_owned() } else { format!("{}:{image}", super::part::IMAGE) };
+        let image = if image.contains('/') { image.to_owned() } else { format!("{}:{image}", super::layouts::IMAGE) };
         let mut spec = json!({});
         for list in ["initContainers", "containers"] {
             let mut containers = pod["spec"][list].clone();
@@ -226,7 +228,7 @@ impl Play<'_> {
                 spec[list] = containers;
             }
         }
-        diary::note(&self.directory.join("log"), &format!("patched {container}"));
+        diary::note(&self.directory.join("log"), "pod", &format!("patched {container}"));
         self.stage.patch(&self.path(), &json!({"spec": spec})).await.map(|_| ())
     }
 

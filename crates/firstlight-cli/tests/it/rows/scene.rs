@@ -1,6 +1,7 @@
 //! What is written in a file of rows: scenes, each with a pod, what happens to it, and what must then be true.
 
 use super::claim::{Claim, claims};
+use super::outside::Outside;
 use super::part::{Kind, container};
 use super::words::{duration, merge, split, words, yaml};
 use serde_json::{Value, json};
@@ -83,9 +84,11 @@ struct Item {
     below: String,
 }
 
-/// The scenes of a file. Where `pod:` names several restart policies, a scene is played with each, and a row has one id
-/// for each, in that order. `@POD@` is the pod's name; `@SCENE@`, its directory on the host, is filled in where it is played.
-pub(crate) fn scenes(file: &str, text: &str) -> Vec<Scene> {
+/// The scenes of a file. Where `pod:` names several restart policies, or `for:` several words, a scene is played with each,
+/// and a row has one id for each, in that order. `@POD@` is the pod's name, `@IT@` the word, `@WEB@` and `@TLS@` the ports of
+/// the server outside; `@SCENE@`, the scene's directory on the host, is filled in where it is played.
+pub(crate) fn scenes(file: &str, text: &str, outside: &Outside) -> Vec<Scene> {
+    let text = text.replace("@WEB@", &outside.web.to_string()).replace("@TLS@", &outside.tls.to_string());
     let mut scenes = Vec::new();
     let mut items: Vec<Item> = Vec::new();
     let mut stage = |items: &[Item]| {
@@ -111,14 +114,20 @@ pub(crate) fn scenes(file: &str, text: &str) -> Vec<Scene> {
 }
 
 fn stage(items: &[Item], name: &str) -> Vec<Scene> {
-    let policies = items.iter().find_map(|item| item.line.strip_prefix("pod:")).map(|line| split(line, '|'));
-    let policies = policies.unwrap_or_else(|| panic!("{}: no pod", items[0].line));
-    let count = policies.len();
-    let scenes = policies.iter().enumerate().map(|(nth, policy)| {
-        let name = format!("{name}{}", policy.to_lowercase());
-        let fill = |text: &str| text.replace("@POD@", &name);
+    let listed = |key: &str| items.iter().find_map(|item| item.line.strip_prefix(key)).map(|line| split(line, '|'));
+    let policies = listed("pod:").unwrap_or_else(|| panic!("{}: no pod", items[0].line));
+    let words = listed("for:").unwrap_or_else(|| vec![String::new()]);
+    let plays: Vec<(&String, &String)> =
+        policies.iter().flat_map(|p| words.iter().map(move |word| (p, word))).collect();
+    let scenes = plays.iter().enumerate().map(|(nth, (policy, word))| {
+        let name = format!("{name}{word}{}", policy.to_lowercase());
+        let fill = |text: &str| text.replace("@POD@", &name).replace("@IT@", word);
         let items: Vec<Item> = items.iter().map(|i| Item { line: fill(&i.line), below: fill(&i.below) }).collect();
-        scene(&items, name.clone(), policy, nth, count)
+        let mut scene = scene(&items, name.clone(), policy, nth, plays.len());
+        if plays.len() > 1 {
+            scene.title = format!("{} ({policy} {word})", scene.title);
+        }
+        scene
     });
     scenes.collect()
 }
@@ -138,12 +147,8 @@ fn scene(items: &[Item], name: String, policy: &str, nth: usize, count: usize) -
             continue;
         }
         match line.split_once(':') {
-            Some(("scene", title)) => {
-                title.trim().clone_into(&mut scene.title);
-                if count > 1 {
-                    scene.title.push_str(&format!(" ({policy})"));
-                }
-            }
+            Some(("scene", title)) => title.trim().clone_into(&mut scene.title),
+            Some(("for", _)) => {}
             Some(("engine", flags)) => scene.engine = Some(flags.split_whitespace().map(str::to_owned).collect()),
             Some(("pod", _)) => merge_pod(&mut scene.pod, below),
             Some(("object", _)) => scene.objects.push(yaml(below)),
@@ -184,7 +189,7 @@ fn row(line: &str, below: &str, nth: usize, count: usize) -> Row {
     let ids = if count == 1 {
         ids.to_owned()
     } else {
-        assert_eq!(all.len(), count, "{line}: one id for each restart policy");
+        assert_eq!(all.len(), count, "{line}: one id for each time it is played");
         all[nth].to_owned()
     };
     let text = format!("{rest} {}", below.split_whitespace().collect::<Vec<_>>().join(" "));

@@ -1,6 +1,7 @@
 //! Where scenes are played: an engine, a client of its API, a directory for the scenes' diaries.
 
-use super::part::IMAGE;
+use super::layouts::{IMAGE, TAGS, layout};
+use super::outside::Outside;
 use super::watched::{Watched, get};
 use crate::harness::{Engine, assert_ok, firstlight, text};
 use http::Request;
@@ -8,10 +9,9 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use tokio::task::JoinHandle;
-use xtask::images::Entry;
 
 /// An engine for scenes.
 pub(crate) struct Stage {
@@ -19,13 +19,14 @@ pub(crate) struct Stage {
     engine: Mutex<Engine>,
     client: Client,
     pub(crate) watched: Watched,
+    outside: Arc<Outside>,
     scenes: PathBuf,
     watch: JoinHandle<()>,
 }
 
 impl Stage {
     /// An engine with these flags more than every scene needs.
-    pub(crate) async fn open(flags: Vec<String>) -> Stage {
+    pub(crate) async fn open(flags: Vec<String>, outside: Arc<Outside>) -> Stage {
         let engine = blocking(move || {
             let mut flags: Vec<&str> = flags.iter().map(String::as_str).collect();
             flags.push("--allow-host-path");
@@ -33,9 +34,7 @@ impl Stage {
                 flags.extend(["--max-backoff", "1s"]);
             }
             let mut engine = Engine::stopped_with(&flags);
-            for image in ["1", "2"] {
-                import(&engine, image);
-            }
+            TAGS.iter().for_each(|tag| import(&engine, tag));
             engine.run();
             engine
         });
@@ -47,20 +46,16 @@ impl Stage {
         std::fs::create_dir(&scenes).unwrap();
         let watched = Watched::new(scenes.clone());
         let watch = tokio::spawn(watched.clone().run(client.clone()));
-        Stage { engine: Mutex::new(engine), client, watched, scenes, watch }
+        Stage { engine: Mutex::new(engine), client, watched, outside, scenes, watch }
     }
 
-    /// The directory of a scene, which its containers see as `/scene`: anybody may write there.
-    pub(crate) fn directory(&self, pod: &str) -> PathBuf {
-        self.scenes.join(pod)
-    }
-
-    /// Makes that directory, with an empty diary; its path.
+    /// Makes the directory of a scene, which its containers see as `/scene`, with an empty diary: anybody may write there.
     pub(crate) fn begin(&self, pod: &str) -> PathBuf {
-        let directory = self.directory(pod);
+        let directory = self.scenes.join(pod);
         std::fs::create_dir(&directory).unwrap();
         let diary = directory.join("log");
         std::fs::write(&diary, "").unwrap();
+        self.outside.knows(pod, diary.clone());
         for (path, mode) in [(&directory, 0o777), (&diary, 0o666)] {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         }
@@ -167,27 +162,13 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.unwrap()
 }
 
-/// Imports the scenes' image under this tag: busybox, the actor, and a file that tells the tag.
+/// Imports the scenes' image under this tag.
 fn import(engine: &Engine, tag: &str) {
-    static LAYOUTS: OnceLock<PathBuf> = OnceLock::new();
-    let layouts = LAYOUTS.get_or_init(|| {
-        let layouts = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("rows-{}", std::process::id()));
-        for tag in ["1", "2"] {
-            let mut entries = xtask::images::busybox().unwrap();
-            entries.push(Entry::text("/etc/image", &format!("{tag}\n")));
-            let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rows");
-            entries.push(Entry::program("/bin/actor", &programs.join("actor.sh")));
-            entries.push(Entry::program("/bin/look", &programs.join("look.sh")));
-            let config = json!({"Cmd": ["/bin/actor"], "Env": ["PATH=/bin"]});
-            xtask::images::assemble(&layouts.join(tag), &entries, &config).unwrap();
-        }
-        layouts
-    });
-    let image = firstlight()
+    let import = firstlight()
         .args(["image", "import", &format!("{IMAGE}:{tag}")])
-        .arg(layouts.join(tag))
+        .arg(layout(tag))
         .arg("--image-dir")
         .arg(engine.images())
         .output();
-    assert_ok(&image.unwrap());
+    assert_ok(&import.unwrap());
 }

@@ -108,7 +108,7 @@ impl Watched {
         let told = pods.entry(pod.to_owned()).or_default();
         let file = self.scenes.join(pod).join("log");
         if !told.gone && file.exists() {
-            diary::note(&file, "gone");
+            diary::note(&file, "pod", "gone");
         }
         told.gone = true;
     }
