@@ -1,7 +1,7 @@
 //! Who performs an action? The runtime, but for what only needs the network: those probes and hooks happen here.
 
 use crate::clock::Clock;
-use crate::reach::{self, Wanted};
+use crate::reach::{self, Tried, Wanted};
 use crate::worker::Letter;
 use firstlight_pod::spec::Handler;
 use firstlight_pod::{Do, Event, Millis, PodId};
@@ -30,20 +30,21 @@ impl Hands {
         let clock = self.clock;
         match what {
             Do::Probe { instance, probe, handler, timeout } if is_network(&handler) => {
-                self.spawn(handler, address, Wanted::Success, millis(timeout), move |outcome| Event::Probed {
-                    instance,
-                    probe,
-                    outcome,
-                    at: clock.now(),
+                self.spawn(handler, address, Wanted::Success, millis(timeout), move |tried| {
+                    let (outcome, warning) = match tried {
+                        Ok(warning) => (Ok(()), warning),
+                        Err(cause) => (Err(cause), None),
+                    };
+                    let warned = |message| Event::ProbeWarned { instance: instance.clone(), probe, message };
+                    let warned = warning.map(warned);
+                    let probed = Event::Probed { instance, probe, outcome, at: clock.now() };
+                    warned.into_iter().chain([probed]).collect()
                 });
             }
             Do::Hook { instance, hook, handler, timeout } if is_network(&handler) => {
                 let limit = timeout.map_or(HOOK_LIMIT, millis);
-                self.spawn(handler, address, Wanted::Answer, limit, move |outcome| Event::HookDone {
-                    instance,
-                    hook,
-                    outcome,
-                    at: clock.now(),
+                self.spawn(handler, address, Wanted::Answer, limit, move |tried| {
+                    vec![Event::HookDone { instance, hook, outcome: tried.map(drop), at: clock.now() }]
                 });
             }
             what => {
@@ -61,15 +62,16 @@ impl Hands {
         address: Option<&str>,
         wanted: Wanted,
         limit: Duration,
-        event: impl FnOnce(Result<(), String>) -> Event + Send + 'static,
+        events: impl FnOnce(Tried) -> Vec<Event> + Send + 'static,
     ) {
         let (inbox, address, stop) = (self.inbox.clone(), address.map(str::to_owned), self.stop.clone());
         tokio::spawn(async move {
             let tried = reach::try_once(&handler, address.as_deref(), wanted, limit);
-            let Some(outcome) = stop.run_until_cancelled(tried).await else { return };
+            let Some(tried) = stop.run_until_cancelled(tried).await else { return };
             // The worker may be gone by now.
-            if let Some(inbox) = inbox.upgrade() {
-                let _ = inbox.send(Letter::Event(event(outcome)));
+            let Some(inbox) = inbox.upgrade() else { return };
+            for event in events(tried) {
+                let _ = inbox.send(Letter::Event(event));
             }
         });
     }

@@ -4,8 +4,9 @@ mod grpc;
 
 use bytes::Bytes;
 use firstlight_pod::spec::Handler;
-use http_body_util::Empty;
-use hyper::{Request, Uri};
+use http_body_util::{BodyExt, Collected, Empty, Limited};
+use hyper::body::Incoming;
+use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -26,13 +27,11 @@ pub(crate) enum Wanted {
     Answer,
 }
 
+/// What came of a try: a success, with what people should know about it if anything, or the cause of the failure.
+pub(crate) type Tried = Result<Option<String>, String>;
+
 /// Tries it, for at most `limit`. An exec handler is not for here: it fails by name.
-pub(crate) async fn try_once(
-    handler: &Handler,
-    pod: Option<&str>,
-    wanted: Wanted,
-    limit: Duration,
-) -> Result<(), String> {
+pub(crate) async fn try_once(handler: &Handler, pod: Option<&str>, wanted: Wanted, limit: Duration) -> Tried {
     match tokio::time::timeout(limit, reach(handler, pod, wanted, limit)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(too_late(handler, pod, limit)),
@@ -54,7 +53,7 @@ fn too_late(handler: &Handler, pod: Option<&str>, limit: Duration) -> String {
     }
 }
 
-async fn reach(handler: &Handler, pod: Option<&str>, wanted: Wanted, limit: Duration) -> Result<(), String> {
+async fn reach(handler: &Handler, pod: Option<&str>, wanted: Wanted, limit: Duration) -> Tried {
     match handler {
         Handler::Http { host, port, path, https, headers } => {
             let url = Url { https: *https, host: host_or_pod(host, pod)?, port: *port, path };
@@ -62,16 +61,15 @@ async fn reach(handler: &Handler, pod: Option<&str>, wanted: Wanted, limit: Dura
                 Wanted::Success => follow(url, headers).await,
                 Wanted::Answer => get_any(url, headers).await,
             };
-            let status = outcome.map_err(|error| format!("Get \"{url}\": {error}"))?;
-            match wanted {
-                Wanted::Success if !(200..400).contains(&status) => {
-                    Err(format!("HTTP probe failed with statuscode: {status}"))
-                }
-                Wanted::Success | Wanted::Answer => Ok(()),
+            let Answer { status, body, .. } = outcome.map_err(|error| format!("Get \"{url}\": {error}"))?;
+            match (wanted, status) {
+                (Wanted::Answer, _) | (Wanted::Success, 200..300) => Ok(None),
+                (Wanted::Success, 300..400) => Ok(Some(format!("Probe terminated redirects, Response body: {body}"))),
+                (Wanted::Success, _) => Err(format!("HTTP probe failed with statuscode: {status}")),
             }
         }
         Handler::Tcp { host, port } => match wanted {
-            Wanted::Success => connect(host_or_pod(host, pod)?, *port).await.map(drop),
+            Wanted::Success => connect(host_or_pod(host, pod)?, *port).await.map(|_| None),
             // HOK-7.
             Wanted::Answer => Err("invalid handler: tcpSocket is not supported for hooks".to_owned()),
         },
@@ -81,13 +79,13 @@ async fn reach(handler: &Handler, pod: Option<&str>, wanted: Wanted, limit: Dura
                 let address = format!("{host}:{port}");
                 let unreached = |error| format!("error: failed to connect service at \"{address}\": {error}");
                 let stream = connect(host, *port).await.map_err(unreached)?;
-                grpc::check(stream, &address, service, limit).await
+                grpc::check(stream, &address, service, limit).await.map(|()| None)
             }
             Wanted::Answer => Err("invalid handler: grpc is not supported for hooks".to_owned()),
         },
         Handler::Sleep(length) => {
             tokio::time::sleep(Duration::from_millis(length.0)).await;
-            Ok(())
+            Ok(None)
         }
         Handler::Exec(_) => Err("a command runs in the container, not on the network".to_owned()),
     }
@@ -130,18 +128,20 @@ impl std::fmt::Display for Url<'_> {
 struct Answer {
     status: u16,
     location: Option<String>,
+    /// Read only of redirects.
+    body: String,
 }
 
-/// The status in the end: redirects to the same host are followed, others are an answer like any (PRB-5).
-async fn follow(url: Url<'_>, headers: &[(String, String)]) -> Result<u16, String> {
+/// The answer in the end: redirects to the same host are followed, others are an answer like any (PRB-5).
+async fn follow(url: Url<'_>, headers: &[(String, String)]) -> Result<Answer, String> {
     let (mut https, mut port, mut path) = (url.https, url.port, url.path.to_owned());
     for _ in 0..=REDIRECTS {
         let answer = get(Url { https, host: url.host, port, path: &path }, headers).await?;
-        let target = answer.location.filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308));
-        let Some(target) = target.and_then(|target| target.parse::<Uri>().ok()) else { return Ok(answer.status) };
+        let target = answer.location.as_ref().filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308));
+        let Some(target) = target.and_then(|target| target.parse::<Uri>().ok()) else { return Ok(answer) };
         if let Some(host) = target.host() {
             if host != url.host {
-                return Ok(answer.status);
+                return Ok(answer);
             }
             https = target.scheme_str() == Some("https");
             port = target.port_u16().unwrap_or(if https { 443 } else { 80 });
@@ -152,12 +152,11 @@ async fn follow(url: Url<'_>, headers: &[(String, String)]) -> Result<u16, Strin
 }
 
 /// Any answer at all; a server that was asked over TLS may speak plain HTTP all the same (HOK-4).
-async fn get_any(url: Url<'_>, headers: &[(String, String)]) -> Result<u16, String> {
-    let answer = match get(url, headers).await {
-        Err(error) if url.https => get(Url { https: false, ..url }, headers).await.map_err(|_| error)?,
-        outcome => outcome?,
-    };
-    Ok(answer.status)
+async fn get_any(url: Url<'_>, headers: &[(String, String)]) -> Result<Answer, String> {
+    match get(url, headers).await {
+        Err(error) if url.https => get(Url { https: false, ..url }, headers).await.map_err(|_| error),
+        outcome => outcome,
+    }
 }
 
 async fn get(url: Url<'_>, headers: &[(String, String)]) -> Result<Answer, String> {
@@ -179,11 +178,25 @@ async fn ask(
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(said)?;
     let connection = tokio::spawn(connection);
     let answer = sender.send_request(request(url, headers)?).await.map_err(said);
-    // The status is all that is wanted: the body need not be read.
+    let answer = match answer {
+        Ok(answer) => Ok(read(answer).await),
+        Err(error) => Err(error),
+    };
     connection.abort();
-    let answer = answer?;
+    answer
+}
+
+/// The status, and of a redirect where to and what it says; other bodies are not wanted.
+async fn read(answer: Response<Incoming>) -> Answer {
+    let status = answer.status();
     let location = answer.headers().get("location").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    Ok(Answer { status: answer.status().as_u16(), location })
+    let body = match status.is_redirection() {
+        true => Limited::new(answer.into_body(), REDIRECT_BODY).collect().await.map(Collected::to_bytes),
+        false => Ok(Bytes::new()),
+    };
+    // A body that is too long or breaks off tells nothing; the status stands.
+    let body = String::from_utf8_lossy(&body.unwrap_or_default()).into_owned();
+    Answer { status: status.as_u16(), location, body }
 }
 
 fn request(url: Url<'_>, headers: &[(String, String)]) -> Result<Request<Empty<Bytes>>, String> {
@@ -201,6 +214,9 @@ fn request(url: Url<'_>, headers: &[(String, String)]) -> Result<Request<Empty<B
     }
     request.body(Empty::new()).map_err(|error| error.to_string())
 }
+
+/// As much of a redirect's body is read as upstream reads (`maxRespBodyLength` of `pkg/probe/http`).
+const REDIRECT_BODY: usize = 10 << 10;
 
 /// Redirects followed at most (upstream `pkg/probe/http`).
 const REDIRECTS: usize = 10;

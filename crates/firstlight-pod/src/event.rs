@@ -215,6 +215,15 @@ pub enum Event {
         /// When.
         at: Now,
     },
+    /// A probe's try was a success that people should know about (PRB-5).
+    ProbeWarned {
+        /// Whose.
+        instance: Instance,
+        /// Which.
+        probe: ProbeKind,
+        /// What about.
+        message: String,
+    },
     /// A probe's try ended.
     Probed {
         /// Whose.
@@ -256,7 +265,7 @@ impl Event {
                 exit.started_at = now.min(exit.started_at);
                 exit.finished_at = now.min(exit.finished_at);
             }
-            Event::Source { .. } | Event::NotAhead { .. } | Event::Discarded { .. } => {}
+            Event::Source { .. } | Event::NotAhead { .. } | Event::Discarded { .. } | Event::ProbeWarned { .. } => {}
         }
     }
 }

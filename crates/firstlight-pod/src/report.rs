@@ -53,12 +53,10 @@ pub fn of_event(spec: &Spec, seen: &Seen, event: &Event) -> Vec<Report> {
         Event::Retired { instance, reason, .. } => retired(spec, seen, instance, *reason).into_iter().collect(),
         Event::HookDone { instance, hook, outcome: Err(message), .. } => vec![hook_failed(instance, *hook, message)],
         Event::Probed { instance, probe, outcome: Err(message), .. } => {
-            let kind = match probe {
-                ProbeKind::Startup => "Startup",
-                ProbeKind::Liveness => "Liveness",
-                ProbeKind::Readiness => "Readiness",
-            };
-            vec![warning(instance, "Unhealthy", format!("{kind} probe failed: {message}"))]
+            vec![warning(instance, "Unhealthy", format!("{} probe failed: {message}", capital(*probe)))]
+        }
+        Event::ProbeWarned { instance, probe, message } => {
+            vec![warning(instance, "ProbeWarning", format!("{} probe warning: {message}", capital(*probe)))]
         }
         Event::Created { .. }
         | Event::StartFailed { .. }
@@ -261,6 +259,14 @@ fn is_ahead(seen: &Seen, instance: &Instance) -> bool {
     coming(seen, instance).is_some_and(|coming| {
         matches!(coming.stage, Stage::Creating { ahead: true, .. } | Stage::Created { ahead: true })
     })
+}
+
+fn capital(probe: ProbeKind) -> &'static str {
+    match probe {
+        ProbeKind::Startup => "Startup",
+        ProbeKind::Liveness => "Liveness",
+        ProbeKind::Readiness => "Readiness",
+    }
 }
 
 fn of_pod(reason: &'static str, message: String) -> Report {

@@ -121,6 +121,8 @@ impl Seen {
             Event::HookDone { instance, hook, outcome, .. } => {
                 self.of(&instance.container).hook_done(instance.attempt, *hook, outcome);
             }
+            // Only told.
+            Event::ProbeWarned { .. } => {}
             Event::Probed { instance, probe, outcome, .. } => {
                 self.of(&instance.container).probed(instance.attempt, *probe, outcome.is_ok());
             }

@@ -131,6 +131,9 @@ impl Display for Event {
                 Ok(()) => write!(f, "{hook} hook of {instance} done"),
                 Err(cause) => write!(f, "{hook} hook of {instance} failed: {cause}"),
             },
+            Event::ProbeWarned { instance, probe, message } => {
+                write!(f, "{probe} probe of {instance} warns: {message}")
+            }
             Event::Probed { instance, probe, outcome, .. } => match outcome {
                 Ok(()) => write!(f, "{probe} probe of {instance} succeeded"),
                 Err(cause) => write!(f, "{probe} probe of {instance} failed: {cause}"),

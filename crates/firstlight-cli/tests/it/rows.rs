@@ -121,6 +121,11 @@ fn rows_of_runtime() {
     play("runtime");
 }
 
+#[test]
+fn rows_of_probes() {
+    play("probes");
+}
+
 /// Plays all scenes of a file; every row that fails is told.
 fn play(file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/rows/{file}.txt"));

@@ -87,7 +87,7 @@ case "$1" in
         unset IFS
         case "$1" in
             hears) say "$@" ;;
-            to) reply "302 Found" "$2" ;;
+            to) reply "302 Found" "${QUERY_STRING#to+}" ;;
             *) if answer "$@"; then say "$1 passes"; else say "$1 fails"; reply "500 Internal Server Error"; fi ;;
         esac
         reply "200 OK"

@@ -69,11 +69,11 @@ async fn prb_5_an_http_probe_that_is_answered_well_makes_the_pod_ready() {
 }
 
 #[tokio::test]
-async fn prb_5_a_redirect_to_the_same_host_is_followed_and_one_elsewhere_is_an_answer() {
+async fn prb_5_a_redirect_to_the_same_host_is_followed_and_one_elsewhere_is_a_success_with_a_warning() {
     let (bad, _requests) = server("HTTP/1.1 404 Not Found\r\n\r\n").await;
     let here = format!("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{bad}/missing\r\n\r\n");
     let (here, _requests) = server(here.leak()).await;
-    let (elsewhere, _requests) = server("HTTP/1.1 302 Found\r\nLocation: http://example.com/\r\n\r\n").await;
+    let (elsewhere, _requests) = server("HTTP/1.1 302 Found\r\nLocation: http://example.com/\r\n\r\nmoved").await;
     let get = |port| json!({ "httpGet": { "path": "/", "port": port, "scheme": "HTTP" } });
     let scene = Scene::new();
     scene.create(pod("here", readiness(get(here)))).await;
@@ -82,6 +82,12 @@ async fn prb_5_a_redirect_to_the_same_host_is_followed_and_one_elsewhere_is_an_a
     assert_eq!(message, "Readiness probe failed: HTTP probe failed with statuscode: 404");
     let p = scene.create(pod("elsewhere", readiness(get(elsewhere)))).await;
     scene.pod(&p, |pod| condition(pod, "Ready") == "True").await;
+    let events = scene.events("ProbeWarning").await;
+    let warning = events.iter().find(|event| text(&event.value, &["reason"]) == "ProbeWarning").unwrap();
+    assert_eq!(
+        text(&warning.value, &["message"]),
+        "Readiness probe warning: Probe terminated redirects, Response body: moved"
+    );
     scene.node.stop().await;
 }
 

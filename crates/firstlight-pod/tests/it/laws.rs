@@ -152,6 +152,7 @@ impl Watch {
             Event::HookDone { instance, hook, .. } => self.under_way.retain(
                 |what| !matches!(what, Do::Hook { instance: of, hook: which, .. } if of == instance && which == hook),
             ),
+            Event::ProbeWarned { .. } => {}
             Event::Probed { instance, probe, .. } => self.under_way.retain(
                 |what| !matches!(what, Do::Probe { instance: of, probe: which, .. } if of == instance && which == probe),
             ),

@@ -77,7 +77,7 @@ impl World {
         self.queue.retain(|_, event| match event {
             Event::Created { .. } | Event::Discarded { .. } | Event::Started { .. } | Event::Exited { .. } => true,
             Event::Starting { .. } | Event::Retired { .. } | Event::RestartAll { .. } => true,
-            Event::HookDone { .. } | Event::Probed { .. } => true,
+            Event::HookDone { .. } | Event::Probed { .. } | Event::ProbeWarned { .. } => true,
             Event::StartFailed { failure, .. } => *failure != StartFailure::Config,
             Event::VolumesReady { .. }
             | Event::VolumesFailed { .. }

@@ -75,6 +75,7 @@ const DATA: &[Data] = &[
     rows("crates/firstlight-cli/tests/rows/backoff.txt", "rows_of_backoff"),
     rows("crates/firstlight-cli/tests/rows/deletion.txt", "rows_of_deletion"),
     rows("crates/firstlight-cli/tests/rows/runtime.txt", "rows_of_runtime"),
+    rows("crates/firstlight-cli/tests/rows/probes.txt", "rows_of_probes"),
     Data {
         place: "crates/firstlight-cli/tests/rows/configmaps.txt",
         form: Form::Table,
