@@ -42,7 +42,7 @@ fn pod(spec: &Value, path: &str, powers: Powers, refused: &mut Vec<FieldError>) 
             refused.push(FieldError::forbidden(field, "off by default; start the engine with --allow-host-path"));
         }
     }
-    for list in ["initContainers", "containers"] {
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
         for (index, container) in spec.list(list).iter().enumerate() {
             let field = |name: &str| format!("{path}.{list}[{index}].{name}");
             if !powers.privileged && container.object("securityContext").get("privileged") == Some(&Value::Bool(true)) {

@@ -25,7 +25,7 @@ use crate::admit::qos_class;
 use crate::refuse::Refusals;
 use crate::status_error::FieldError;
 use crate::view::View;
-use firstlight_pod::spec::{Container, Init, Qos, RestartPolicy, Rules};
+use firstlight_pod::spec::{Container, Ephemeral, Init, Qos, RestartPolicy, Rules};
 use firstlight_pod::{Millis, PodId, Spec};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -49,6 +49,12 @@ pub fn pod(pod: &Value) -> Result<Spec, Vec<FieldError>> {
     if mains.is_empty() {
         refused.required("spec.containers", "");
     }
+    let ephemerals = spec.list("ephemeralContainers").iter().enumerate();
+    let ephemerals = ephemerals.map(|(i, ephemeral)| Ephemeral {
+        container: container::settle(ephemeral, spec, &format!("spec.ephemeralContainers[{i}]"), &mut refused),
+        target: ephemeral.text_some("targetContainerName").map(str::to_owned),
+    });
+    let ephemerals = ephemerals.collect();
     let volumes = spec.list("volumes").iter().enumerate();
     let volumes = volumes.filter_map(|(i, v)| volume::settle(v, &format!("spec.volumes[{i}]"), &mut refused)).collect();
     let settled = Spec {
@@ -68,6 +74,7 @@ pub fn pod(pod: &Value) -> Result<Spec, Vec<FieldError>> {
         deadline: spec.int("activeDeadlineSeconds").map(seconds),
         inits,
         mains,
+        ephemerals,
         volumes,
         readiness_gates: spec.list("readinessGates").iter().map(|g| g.text("conditionType").to_owned()).collect(),
         pull_secrets: spec

@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `validate/text.rs` | the forms of names, labels, keys and paths |
 //! | `validate/meta.rs` | `metadata` |
-//! | `validate/pod.rs`, `validate/pod_update.rs`, `validate/pod_status.rs` | a pod's spec, and what of it and its status may change |
+//! | `validate/pod.rs`, `validate/pod_update.rs`, `validate/pod_ephemeral.rs`, `validate/pod_status.rs` | a pod's spec, and what of it and its status may change |
 //! | `validate/container.rs`, `env.rs`, `handler.rs`, `resources.rs`, `security.rs` | a container |
 //! | `validate/volume.rs` | volumes |
 //! | `validate/config.rs` | ConfigMap and Secret |
@@ -22,6 +22,7 @@ mod handler;
 mod kinds;
 mod meta;
 mod pod;
+mod pod_ephemeral;
 mod pod_status;
 mod pod_update;
 mod resources;
@@ -72,6 +73,16 @@ pub fn update(kind: &Kind, old: &Value, new: &Value) -> Vec<FieldError> {
         // What the others hold may change freely.
         _ => {}
     }
+    honoured::check(kind, new, &mut refused);
+    refused.into_vec()
+}
+
+/// Everything that keeps the ephemeral containers of `new` from being those of `old`, a Pod.
+#[must_use]
+pub fn ephemeral_update(kind: &Kind, old: &Value, new: &Value) -> Vec<FieldError> {
+    let mut refused = Refusals::default();
+    content(kind, new, &mut refused);
+    pod_ephemeral::check(old, new, &mut refused);
     honoured::check(kind, new, &mut refused);
     refused.into_vec()
 }

@@ -25,8 +25,19 @@ const OWN_CONDITIONS: [&str; 5] =
 /// The new `.status` of `pod`, which is the Pod as the API holds it now.
 #[must_use]
 pub fn apply(status: &Status, pod: &Value) -> Value {
-    let Status { observed_generation, phase, reason, message, host_ip, pod_ip, start_time, conditions, inits, mains } =
-        status;
+    let Status {
+        observed_generation,
+        phase,
+        reason,
+        message,
+        host_ip,
+        pod_ip,
+        start_time,
+        conditions,
+        inits,
+        mains,
+        ephemerals,
+    } = status;
     let old = pod.object("status");
     let spec = pod.object("spec");
     let mut new = old.as_object().cloned().unwrap_or_default();
@@ -40,6 +51,8 @@ pub fn apply(status: &Status, pod: &Value) -> Value {
     set(&mut new, "conditions", some_list(merge_conditions(conditions, *observed_generation, old.list("conditions"))));
     set(&mut new, "initContainerStatuses", some_list(containers(inits, spec.list("initContainers"))));
     set(&mut new, "containerStatuses", some_list(containers(mains, spec.list("containers"))));
+    let ephemerals = some_list(containers(ephemerals, spec.list("ephemeralContainers")));
+    set(&mut new, "ephemeralContainerStatuses", ephemerals);
     Value::Object(new)
 }
 

@@ -73,7 +73,12 @@ impl Recorders {
     pub(crate) fn of(&self, spec: &Spec) -> Recorder {
         let fields = spec.containers().map(|container| {
             let init = spec.inits.iter().any(|init| init.container().name == container.name);
-            let list = if init { "initContainers" } else { "containers" };
+            let main = spec.mains.iter().any(|main| main.name == container.name);
+            let list = match (init, main) {
+                (true, _) => "initContainers",
+                (false, true) => "containers",
+                (false, false) => "ephemeralContainers",
+            };
             (container.name.clone(), format!("spec.{list}{{{}}}", container.name))
         });
         Recorder { book: self.clone(), pod: spec.id.clone(), fields: fields.collect() }
@@ -104,7 +109,11 @@ impl Recorder {
     }
 
     fn tell(&self, report: Report, source: Source) {
-        let field = report.container.as_ref().and_then(|name| self.fields.get(name)).cloned().unwrap_or_default();
+        let field = report.container.as_ref().map_or(String::new(), |name| {
+            // One that the pod did not have at first was added to look into it.
+            let added = || format!("spec.ephemeralContainers{{{name}}}");
+            self.fields.get(name).cloned().unwrap_or_else(added)
+        });
         let told = Told { pod: self.pod.clone(), field, report, source, at: self.book.clock.now() };
         if self.book.told.try_send(told).is_err() {
             tracing::warn!(pod = self.pod.name, "an event was dropped: too many wait to be written");

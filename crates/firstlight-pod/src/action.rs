@@ -162,6 +162,8 @@ pub struct Launch {
     pub termination_message_path: String,
     /// MSG-3.
     pub termination_message_from_log: bool,
+    /// The container whose processes it shares: it must run.
+    pub target: Option<String>,
     /// Keep stdin open.
     pub stdin: bool,
     /// Close stdin after the first attach.

@@ -6,6 +6,7 @@
 //! | [`volumes`] | are its volumes in place |
 //! | [`sandbox`] | is its sandbox up |
 //! | [`init`] | how far is initialization |
+//! | [`ephemeral`] | which containers that look into it may start |
 //! | [`main`] | which mains may start |
 //! | [`ahead`] | what can be created before its turn |
 //! | [`step`] | what is the next step of one container on its way to running |
@@ -20,6 +21,7 @@
 mod ahead;
 mod conditions;
 mod drain;
+mod ephemeral;
 pub(crate) mod expand;
 mod init;
 mod launch;
@@ -69,6 +71,7 @@ fn live(turn: &mut Turn<'_>) {
     if !volumes::placed(turn) || !sandbox::ready(turn) {
         return;
     }
+    ephemeral::start(turn);
     init::walk(turn);
     if turn.initialized {
         main::start(turn);

@@ -239,7 +239,10 @@ fn find<'a>(spec: &'a Spec, name: &str) -> Option<(&'a Container, Role)> {
         Init::Once(container) => (container, Role::Once),
         Init::Sidecar(container) => (container, Role::Sidecar),
     });
-    init.or_else(|| spec.mains.iter().find(|main| main.name == name).map(|main| (main, Role::Main)))
+    let main = || spec.mains.iter().find(|main| main.name == name).map(|main| (main, Role::Main));
+    let ephemerals = || spec.ephemerals.iter().map(|ephemeral| &ephemeral.container);
+    let ephemeral = || ephemerals().find(|other| other.name == name).map(|other| (other, Role::Ephemeral));
+    init.or_else(main).or_else(ephemeral)
 }
 
 fn coming<'a>(seen: &'a Seen, instance: &Instance) -> Option<&'a Coming> {

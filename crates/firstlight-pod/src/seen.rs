@@ -175,7 +175,7 @@ impl Seen {
     fn said(&mut self, status: &Status, at: Now) {
         if self.began.is_none() {
             self.began = Some(at);
-            for told in status.inits.iter().chain(&status.mains) {
+            for told in status.inits.iter().chain(&status.mains).chain(&status.ephemerals) {
                 self.of(&told.name).told(told, at);
             }
         }

@@ -70,6 +70,8 @@ pub struct Spec {
     pub inits: Vec<Init>,
     /// Main containers in spec order; never empty.
     pub mains: Vec<Container>,
+    /// Containers that were added to look into the pod, in spec order: they only ever grow.
+    pub ephemerals: Vec<Ephemeral>,
     /// Volumes by name, in spec order.
     pub volumes: Vec<Volume>,
     /// Condition types of `spec.readinessGates`.
@@ -87,9 +89,10 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// All containers, inits first, in spec order.
+    /// All containers, inits first, then mains, then ephemeral ones, in spec order.
     pub fn containers(&self) -> impl Iterator<Item = &Container> {
-        self.inits.iter().map(Init::container).chain(self.mains.iter())
+        let ephemerals = self.ephemerals.iter().map(|ephemeral| &ephemeral.container);
+        self.inits.iter().map(Init::container).chain(&self.mains).chain(ephemerals)
     }
 
     /// The container of this name.
@@ -212,4 +215,13 @@ impl Init {
             Init::Once(c) | Init::Sidecar(c) => c,
         }
     }
+}
+
+/// One entry of `spec.ephemeralContainers`: it has neither ports, probes, hooks nor resources, and runs once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ephemeral {
+    /// The container.
+    pub container: Container,
+    /// The container whose processes it sees.
+    pub target: Option<String>,
 }

@@ -25,6 +25,8 @@ pub struct Status {
     pub inits: Vec<ContainerStatus>,
     /// One per main container, sorted by name (STA-2).
     pub mains: Vec<ContainerStatus>,
+    /// One per ephemeral container, in spec order.
+    pub ephemerals: Vec<ContainerStatus>,
 }
 
 /// A pod's phase (section 1.9).

@@ -30,6 +30,9 @@ pub(crate) const RETIRES: u32 = 2;
 /// The first version of a shim that knows [`Request::RestartAll`].
 pub(crate) const RESTARTS_ALL: u32 = 3;
 
+/// The first version of a shim that knows [`Order::target`].
+pub(crate) const SHARES_PROCESSES: u32 = 3;
+
 /// Oldest version of a shim that this engine still talks to.
 pub(crate) const OLDEST: u32 = 1;
 

@@ -97,7 +97,7 @@ fn next(ask: &Ask<'_>, part: Part, applied: bool, old: &Object, sent: Value) -> 
     let mut next = part.merge(kind, &old.value, sent);
     keep_books(&old.value, &mut next);
     match part {
-        Part::Whole | Part::Scale => {
+        Part::Whole | Part::Scale | Part::Ephemeral => {
             defaults::apply(stored_kind(ask), &mut next);
             fields::canonical(stored_kind(ask).ty, &mut next);
             admit::update(stored_kind(ask), &old.value, &mut next);
@@ -129,7 +129,10 @@ fn problems(ask: &Ask<'_>, part: Part, old: &Value, next: &Value) -> Vec<FieldEr
     if part == Part::Status && at(next, &["metadata"]) == at(old, &["metadata"]) {
         return problems;
     }
-    problems.extend(validate::update(stored_kind(ask), old, next));
+    problems.extend(match part {
+        Part::Ephemeral => validate::ephemeral_update(stored_kind(ask), old, next),
+        Part::Whole | Part::Status | Part::Scale | Part::Finalize => validate::update(stored_kind(ask), old, next),
+    });
     // An object from when a power was on stays what it is; only asking anew is refused.
     if powers::refused(stored_kind(ask), old, ask.api.powers).is_empty() {
         problems.extend(powers::refused(stored_kind(ask), next, ask.api.powers));

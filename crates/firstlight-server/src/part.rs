@@ -17,6 +17,8 @@ pub(crate) enum Part {
     Status,
     /// `/scale`: an `autoscaling/v1` Scale.
     Scale,
+    /// `/ephemeralcontainers` of a pod: `spec.ephemeralContainers`.
+    Ephemeral,
     /// `/finalize` of a namespace: `spec.finalizers`.
     Finalize,
 }
@@ -27,6 +29,7 @@ impl Part {
         match subresource {
             "status" => Some(Part::Status),
             "scale" => Some(Part::Scale),
+            "ephemeralcontainers" => Some(Part::Ephemeral),
             "finalize" => Some(Part::Finalize),
             _ => None,
         }
@@ -35,7 +38,7 @@ impl Part {
     /// The object as a client of this part sees it.
     pub(crate) fn view(self, object: &Value) -> Value {
         match self {
-            Part::Whole | Part::Status | Part::Finalize => object.clone(),
+            Part::Whole | Part::Status | Part::Ephemeral | Part::Finalize => object.clone(),
             Part::Scale => scale(object),
         }
     }
@@ -46,6 +49,7 @@ impl Part {
             Part::Whole => sent,
             Part::Status => status(kind, old, sent),
             Part::Scale => scaled(old, &sent),
+            Part::Ephemeral => with_ephemerals(old, &sent),
             Part::Finalize => finalized(old, &sent),
         }
     }
@@ -93,6 +97,17 @@ fn scale(object: &Value) -> Value {
 fn scaled(old: &Value, sent: &Value) -> Value {
     let mut next = old.clone();
     next["spec"]["replicas"] = at(sent, &["spec", "replicas"]).and_then(Value::as_i64).unwrap_or(0).into();
+    next
+}
+
+fn with_ephemerals(old: &Value, sent: &Value) -> Value {
+    let mut next = old.clone();
+    if let Some(spec) = next.get_mut("spec").and_then(Value::as_object_mut) {
+        match at(sent, &["spec", "ephemeralContainers"]) {
+            Some(containers) => spec.insert("ephemeralContainers".to_owned(), containers.clone()),
+            None => spec.remove("ephemeralContainers"),
+        };
+    }
     next
 }
 

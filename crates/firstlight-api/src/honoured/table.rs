@@ -68,7 +68,7 @@ pub const TABLE: &[Entry] = &[
             "affinity",
             "topologySpreadConstraints",
             "os",
-            // Creating it is refused by VAL-21; there is no subresource through which it could be added.
+            // Through its subresource alone (VAL-21).
             "ephemeralContainers",
         ],
         harmless: &[
@@ -246,6 +246,38 @@ pub const TABLE: &[Entry] = &[
             ("resizePolicy", Unsaid, "containers are not resized in place; remove it"),
             ("volumeDevices", Unsaid, "block devices are not handed to containers; mount a volume"),
         ],
+    },
+    Entry {
+        ty: "core.v1.EphemeralContainer",
+        honoured: &[
+            "name",
+            "image",
+            "command",
+            "args",
+            "workingDir",
+            "envFrom",
+            "env",
+            "volumeMounts",
+            "terminationMessagePath",
+            "terminationMessagePolicy",
+            "imagePullPolicy",
+            "securityContext",
+            "stdin",
+            "stdinOnce",
+            "tty",
+            "targetContainerName",
+            // Those below are refused for every one of them by validation, in upstream's words.
+            "ports",
+            "resources",
+            "restartPolicy",
+            "restartPolicyRules",
+            "lifecycle",
+            "livenessProbe",
+            "readinessProbe",
+            "startupProbe",
+        ],
+        harmless: &[("resizePolicy", "validation refuses it for every one of them")],
+        refused: &[("volumeDevices", Unsaid, "block devices are not handed to containers; mount a volume")],
     },
     Entry {
         ty: "core.v1.ContainerPort",

@@ -218,6 +218,7 @@ static KINDS: &[Kind] = &[
         subresources: &[
             below("attach", "PodAttachOptions", &[Create, Get]),
             below("binding", "Binding", &[Create]),
+            below("ephemeralcontainers", "Pod", &[Get, Patch, Update]),
             Subresource { name: "eviction", group: "policy", version: "v1", kind: "Eviction", verbs: &[Create] },
             below("exec", "PodExecOptions", &[Create, Get]),
             below("log", "Pod", &[Get]),

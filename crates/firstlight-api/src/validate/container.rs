@@ -11,6 +11,19 @@ use std::collections::{BTreeMap, BTreeSet};
 const RULES_MAX: usize = 20;
 const EXIT_CODES_MAX: usize = 255;
 
+/// What an ephemeral container does not have (upstream `validateEphemeralContainers`).
+const NOT_EPHEMERAL: [&str; 9] = [
+    "ports",
+    "resources",
+    "resizePolicy",
+    "restartPolicy",
+    "restartPolicyRules",
+    "lifecycle",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+];
+
 /// The signals that Linux has, in the words of the API (upstream `pkg/apis/core/types.go`, `Signal`).
 #[rustfmt::skip]
 const STOP_SIGNALS: &[&str] = &[
@@ -40,6 +53,7 @@ pub(super) enum Role {
     Main,
     Init,
     Sidecar,
+    Ephemeral,
 }
 
 pub(super) fn check(container: &Value, pod: &Pod<'_>, role: Role, path: &str, refused: &mut Refusals) {
@@ -57,6 +71,7 @@ pub(super) fn check(container: &Value, pod: &Pod<'_>, role: Role, path: &str, re
     security::container(container, path, refused);
     restart(container, path, refused);
     match role {
+        Role::Ephemeral => ephemeral(container, path, refused),
         Role::Main | Role::Sidecar => handler::check(container, pod.grace, path, refused),
         Role::Init => {
             // VAL-6
@@ -70,6 +85,28 @@ pub(super) fn check(container: &Value, pod: &Pod<'_>, role: Role, path: &str, re
     }
     if let Some(stop) = container.object("lifecycle").text_some("stopSignal") {
         stop_signal(stop, pod.spec, path, refused);
+    }
+}
+
+/// One that was added to look into a pod takes nothing of it and is nobody's concern.
+fn ephemeral(container: &Value, path: &str, refused: &mut Refusals) {
+    let words = "cannot be set for an Ephemeral Container";
+    for key in NOT_EPHEMERAL {
+        let said = container.get_some(key).is_some_and(|value| match value {
+            Value::Object(members) => !members.is_empty(),
+            Value::Array(items) => !items.is_empty(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+        });
+        if said {
+            refused.forbidden(&format!("{path}.{key}"), words);
+        }
+    }
+    for (i, mount) in container.list("volumeMounts").iter().enumerate() {
+        for key in ["subPath", "subPathExpr"] {
+            if mount.text_some(key).is_some() {
+                refused.forbidden(&format!("{path}.volumeMounts[{i}].{key}"), words);
+            }
+        }
     }
 }
 

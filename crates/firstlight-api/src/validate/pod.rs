@@ -66,6 +66,15 @@ fn containers(pod: &container::Pod<'_>, path: &str, refused: &mut Refusals) {
         container::check(init, pod, role, &at, refused);
         unique(init, &mut names, &at, refused);
     }
+    let targets = names.clone();
+    for (i, ephemeral) in pod.spec.list("ephemeralContainers").iter().enumerate() {
+        let at = format!("{path}.ephemeralContainers[{i}]");
+        container::check(ephemeral, pod, container::Role::Ephemeral, &at, refused);
+        unique(ephemeral, &mut names, &at, refused);
+        if let Some(target) = ephemeral.text_some("targetContainerName").filter(|target| !targets.contains(target)) {
+            refused.not_found(&format!("{at}.targetContainerName"), target);
+        }
+    }
 }
 
 /// VAL-3: a name used twice is reported where it is used again, and inits come after mains.

@@ -23,6 +23,7 @@ pub fn read(pod: &Value) -> Status {
         conditions: status.list("conditions").iter().map(condition).collect(),
         inits: status.list("initContainerStatuses").iter().map(container).collect(),
         mains: status.list("containerStatuses").iter().map(container).collect(),
+        ephemerals: status.list("ephemeralContainerStatuses").iter().map(container).collect(),
     }
 }
 

@@ -161,8 +161,16 @@ fn statuses() -> impl Strategy<Value = Status> {
     let address = || proptest::option::of("10\\.[0-9]\\.0\\.[1-9]");
     let head = (any::<i64>(), proptest::sample::select(phases.to_vec()), word(), word());
     let containers = || proptest::collection::vec(container(), 0..3);
-    (head, address(), address(), proptest::option::of(instant()), conditions(), containers(), containers()).prop_map(
-        |((observed_generation, phase, reason, message), host_ip, pod_ip, start_time, conditions, inits, mains)| {
+    let lists = (containers(), containers(), containers());
+    (head, address(), address(), proptest::option::of(instant()), conditions(), lists).prop_map(
+        |(
+            (observed_generation, phase, reason, message),
+            host_ip,
+            pod_ip,
+            start_time,
+            conditions,
+            (inits, mains, ephemerals),
+        )| {
             Status {
                 observed_generation,
                 phase,
@@ -174,6 +182,7 @@ fn statuses() -> impl Strategy<Value = Status> {
                 conditions,
                 inits,
                 mains,
+                ephemerals,
             }
         },
     )

@@ -414,3 +414,60 @@ fn endpoint_slices_leases_events_revisions() {
         ]
     );
 }
+
+/// What is said when the pod of these ephemeral containers is given others.
+fn looked_into(old: Value, new: Value) -> Vec<String> {
+    let (mut before, none) = create(resources::PODS, pod(&json!({})));
+    assert_eq!(none, Vec::<String>::new());
+    before["spec"]["ephemeralContainers"] = old;
+    defaults::apply(kind(resources::PODS), &mut before);
+    let mut after = before.clone();
+    after["spec"]["ephemeralContainers"] = new;
+    defaults::apply(kind(resources::PODS), &mut after);
+    validate::ephemeral_update(kind(resources::PODS), &before, &after).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn ephemeral_containers_are_added_and_stay_as_they_are() {
+    let one = |name: &str, image: &str| json!({ "name": name, "image": image, "targetContainerName": "main" });
+    assert_eq!(looked_into(json!([]), json!([one("a", "x"), one("b", "x")])), Vec::<String>::new());
+    assert_eq!(looked_into(json!([one("a", "x")]), json!([one("b", "x"), one("a", "x")])), Vec::<String>::new());
+    let gone = "spec.ephemeralContainers: Forbidden: existing ephemeral containers \"a\" may not be removed";
+    assert_eq!(looked_into(json!([one("a", "x")]), json!([one("b", "x")])), [gone]);
+    let other = "spec.ephemeralContainers: Forbidden: existing ephemeral containers \"a\" may not be changed";
+    assert_eq!(looked_into(json!([one("a", "x")]), json!([one("a", "y")])), [other]);
+}
+
+#[test]
+fn res_8_an_ephemeral_container_takes_nothing_of_the_pod_and_is_nobodys_concern() {
+    let says = |more: Value| {
+        let mut container = json!({ "name": "a", "image": "x" });
+        json_patch::merge(&mut container, &more);
+        looked_into(json!([]), json!([container]))
+    };
+    let forbidden = |field: &str| {
+        format!("spec.ephemeralContainers[0].{field}: Forbidden: cannot be set for an Ephemeral Container")
+    };
+    for (more, field) in [
+        (json!({ "resources": { "limits": { "cpu": "1" } } }), "resources"),
+        (json!({ "ports": [{ "containerPort": 80 }] }), "ports"),
+        (json!({ "livenessProbe": { "tcpSocket": { "port": 80 } } }), "livenessProbe"),
+        (json!({ "readinessProbe": { "tcpSocket": { "port": 80 } } }), "readinessProbe"),
+        (json!({ "startupProbe": { "tcpSocket": { "port": 80 } } }), "startupProbe"),
+        (json!({ "lifecycle": { "preStop": { "exec": { "command": ["x"] } } } }), "lifecycle"),
+        (json!({ "restartPolicy": "Always" }), "restartPolicy"),
+        (json!({ "resizePolicy": [{ "resourceName": "cpu", "restartPolicy": "NotRequired" }] }), "resizePolicy"),
+    ] {
+        assert_eq!(says(more), [forbidden(field)]);
+    }
+    assert_eq!(
+        says(json!({ "targetContainerName": "nobody" })),
+        ["spec.ephemeralContainers[0].targetContainerName: Not found: \"nobody\""]
+    );
+    assert_eq!(says(json!({ "name": "main" })), ["spec.ephemeralContainers[0].name: Duplicate value: \"main\""]);
+    let (mut pod, _) = create(resources::PODS, pod(&json!({})));
+    pod["spec"]["ephemeralContainers"] = json!([{ "name": "a", "image": "x", "targetContainerName": "main" }]);
+    let settled = settle::pod(&pod).unwrap();
+    assert_eq!(settled.ephemerals[0].target.as_deref(), Some("main"));
+    assert_eq!(settled.ephemerals[0].container.resources, firstlight_pod::spec::Resources::default());
+}

@@ -184,8 +184,13 @@ fn exec_with_a_terminal_has_one() {
     let engine = Engine::start();
     engine.apply(&pod("web", &[], &[("main", "sleep 1000")]));
     engine.ready("web");
-    // util-linux's script gives kubectl a terminal of its own.
-    let kubectl = engine.kubectl_command(&["exec", "-it", "web", "--", "tty"]);
+    let output = at_a_terminal(&engine, &["exec", "-it", "web", "--", "tty"]);
+    assert!(output.contains("/dev/pts/"), "{output}");
+}
+
+/// What kubectl prints at a terminal of its own, which util-linux's script gives it.
+fn at_a_terminal(engine: &Engine, arguments: &[&str]) -> String {
+    let kubectl = engine.kubectl_command(arguments);
     let line: Vec<String> = std::iter::once(kubectl.get_program())
         .chain(kubectl.get_args())
         .map(|word| word.to_string_lossy().into_owned())
@@ -196,7 +201,40 @@ fn exec_with_a_terminal_has_one() {
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    assert!(text(&output.stdout).contains("/dev/pts/"), "{}", text(&output.stdout));
+    text(&output.stdout)
+}
+
+#[test]
+fn t328_and_t329_debug_looks_into_a_running_pod_and_leaves_it_as_it_was() {
+    let engine = Engine::start();
+    engine.apply(&pod("web", &[], &[("main", "sleep 4711"), ("other", "sleep 1000")]));
+    engine.ready("web");
+    let mains = || engine.field("pod web", "{.status.containerStatuses[*].containerID}");
+    let before = mains();
+    let look = ["debug", "web", "-it", "--image", BUSYBOX, "--target=main", "-c", "look", "--profile=general", "--"];
+    let seen = at_a_terminal(&engine, &[&look[..], &["ps"]].concat());
+    assert!(seen.contains("sleep 4711"), "it sees its target's processes: {seen}");
+    assert!(!seen.contains("sleep 1000"), "and no others: {seen}");
+    let status = |name: &str, field: &str| {
+        engine.field("pod web", &format!("{{.status.ephemeralContainerStatuses[?(@.name==\"{name}\")].{field}}}"))
+    };
+    eventually("the first has ended", || status("look", "state.terminated.exitCode") == "0");
+
+    let again = ["debug", "web", "--image", BUSYBOX, "-c", "again", "--profile=general", "--", "sh", "-c"];
+    engine.kubectl(&[&again[..], &["hostname; ls /work; ps; sleep 1000"]].concat());
+    eventually("the second runs", || !status("again", "state.running.startedAt").is_empty());
+    eventually("its log", || engine.kubectl(&["logs", "web", "-c", "again"]).contains("ps"));
+    let log = engine.kubectl(&["logs", "web", "-c", "again"]);
+    assert!(log.starts_with("web\n") && !log.contains("sleep 4711"), "no target, no processes but its own: {log}");
+    assert_eq!(engine.kubectl(&["exec", "web", "-c", "again", "--", "echo", "hears"]), "hears\n");
+    assert_eq!((status("look", "restartCount"), mains()), ("0".to_owned(), before));
+    engine.ready("web");
+    let events = engine.kubectl(&["get", "events", "-o", "jsonpath={.items[*].involvedObject.fieldPath}"]);
+    assert!(events.contains("spec.ephemeralContainers{again}"), "{events}");
+    let ghost = engine.try_kubectl(&["debug", "web", "--image", BUSYBOX, "--target=ghost", "--profile=general"]);
+    assert!(!ghost.status.success());
+    assert!(text(&ghost.stderr).contains("targetContainerName: Not found: \"ghost\""), "{}", text(&ghost.stderr));
+    engine.kubectl(&["delete", "pod", "web"]);
 }
 
 #[test]

@@ -35,6 +35,66 @@ fn an_init_that_ends_while_no_engine_runs_keeps_its_true_exit_code() {
     eventually("the pod has failed", || engine.field("pod web", "{.status.phase}") == "Failed");
 }
 
+/// A pod that restarts all its containers once, and says in which order they start. One that must be killed for it takes
+/// two seconds, and the init that follows another.
+fn restarting() -> serde_json::Value {
+    let once = "echo n >> /work/order; [ -e /work/again ] || { touch /work/again; sleep 1; exit 42; }; sleep 1000";
+    let init = "echo a >> /work/order; [ ! -e /work/again ] || sleep 2";
+    let main = "echo m >> /work/order; sleep 1000";
+    let mut object = pod("web", &[("a", init)], &[("m", main), ("n", once)]);
+    object["spec"]["restartPolicy"] = serde_json::json!("Never");
+    object["spec"]["containers"][1]["restartPolicy"] = serde_json::json!("Never");
+    object["spec"]["containers"][1]["restartPolicyRules"] = serde_json::json!([
+        { "action": "RestartAllContainers", "exitCodes": { "operator": "In", "values": [42] } }
+    ]);
+    object
+}
+
+/// Every container ran twice, in order, in the same sandbox, and what they left each other is there.
+fn restarted_once(engine: &Engine, address: &str) {
+    eventually("all containers run again", || {
+        engine.field("pod web", "{.status.containerStatuses[*].restartCount}") == "1 1"
+            && engine.field("pod web", "{.status.containerStatuses[*].state.running.startedAt}").contains(' ')
+    });
+    let order = engine.kubectl(&["exec", "web", "-c", "m", "--", "cat", "/work/order"]);
+    let (first, second) = order.split_at(order.len() / 2);
+    for round in [first, second] {
+        assert!(matches!(round, "a\nm\nn\n" | "a\nn\nm\n"), "{order}");
+    }
+    assert_eq!(engine.field("pod web", "{.status.initContainerStatuses[0].restartCount}"), "1");
+    assert_eq!(engine.field("pod web", "{.status.podIP}"), address);
+    let condition = "{.status.conditions[?(@.type==\"AllContainersRestarting\")].status}";
+    assert_eq!(engine.field("pod web", condition), "False");
+    assert_eq!(engine.field("pod web", "{.status.phase}"), "Running");
+}
+
+#[test]
+fn t182_an_engine_killed_while_all_containers_are_ended_goes_on_with_their_restart() {
+    let mut engine = Engine::start();
+    engine.apply(&restarting());
+    engine.ready("web");
+    let address = engine.field("pod web", "{.status.podIP}");
+    let condition = "{.status.conditions[?(@.type==\"AllContainersRestarting\")].status}";
+    eventually("the restart begins", || engine.field("pod web", condition) == "True");
+    engine.kill();
+    engine.run();
+    restarted_once(&engine, &address);
+}
+
+#[test]
+fn t183_an_engine_killed_while_all_containers_start_again_restarts_them_no_second_time() {
+    let mut engine = Engine::start();
+    engine.apply(&restarting());
+    engine.ready("web");
+    let address = engine.field("pod web", "{.status.podIP}");
+    eventually("the init runs again", || {
+        engine.field("pod web", "{.status.initContainerStatuses[0].restartCount}") == "1"
+    });
+    engine.kill();
+    engine.run();
+    restarted_once(&engine, &address);
+}
+
 #[test]
 fn what_was_acknowledged_is_there_after_a_kill() {
     let mut engine = Engine::start();

@@ -56,7 +56,7 @@ fn may_be_ahead(turn: &Turn<'_>, container: &Container, role: Role) -> bool {
     };
     let wanted = match (history.past(), role) {
         (Some(past), Role::Main) => restart::again(turn.spec, container, role, past),
-        (Some(_), Role::Once | Role::Sidecar) | (None, _) => true,
+        (Some(_), Role::Once | Role::Sidecar | Role::Ephemeral) | (None, _) => true,
     };
     let first_here = !history.had_turn_in(turn.seen.walk());
     let settled = container.pull != PullPolicy::Always

@@ -13,7 +13,7 @@ pub(crate) fn drain(turn: &mut Turn<'_>, ending: &Ending) {
     let grace = Grace { since: ending.since, length: ending.grace };
     let why = ending.verdict.why();
     let mut still_runs = false;
-    for (index, (container, role)) in turn.containers().enumerate() {
+    for (index, (container, role)) in turn.containers().chain(turn.ephemerals()).enumerate() {
         let history = turn.history(container);
         still_runs = still_runs || history.may_run();
         if let Some(live) = history.live() {

@@ -39,6 +39,11 @@ pub(crate) fn launch(spec: &Spec, seen: &Seen, container: &Container) -> Result<
         stop_signal: container.stop_signal.clone(),
         termination_message_path: container.termination_message_path.clone(),
         termination_message_from_log: container.termination_message_from_log,
+        target: spec
+            .ephemerals
+            .iter()
+            .find(|ephemeral| ephemeral.container.name == container.name)
+            .and_then(|ephemeral| ephemeral.target.clone()),
         stdin: container.stdin,
         stdin_once: container.stdin_once,
         tty: container.tty,

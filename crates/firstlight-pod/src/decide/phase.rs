@@ -11,7 +11,8 @@ pub(crate) fn phase(turn: &Turn<'_>, life: &Life, inits: &[ContainerStatus], mai
     match life {
         Life::Living => living(turn, inits, mains),
         Life::Ending(ending) => {
-            let runs = turn.containers().any(|(container, _)| turn.history(container).may_run());
+            let runs =
+                turn.containers().chain(turn.ephemerals()).any(|(container, _)| turn.history(container).may_run());
             match &ending.verdict {
                 Verdict::Told { phase, .. } => *phase,
                 // A final phase is told only when nothing runs any more (PHA-8).

@@ -18,6 +18,7 @@ pub(crate) fn again(spec: &Spec, container: &Container, role: Role, past: &Past)
     let policy = container.restart.unwrap_or(spec.restart);
     match role {
         Role::Sidecar => true,
+        Role::Ephemeral => false,
         // One that succeeded is done, whatever its rules say (RST-8).
         Role::Once => {
             init_failed(&past.terminated) && (policy != RestartPolicy::Never || restarts_by_rule(container, past))
@@ -74,7 +75,7 @@ pub(crate) fn stop_reason(container: &Container, role: Role, live: &Live) -> Opt
     if let Some((reason, _)) = live.retired {
         return Some(reason);
     }
-    if role == Role::Once {
+    if matches!(role, Role::Once | Role::Ephemeral) {
         return None;
     }
     if matches!(live.post_start, HookRun::Failed(_)) {
@@ -105,6 +106,7 @@ impl StopReason {
         match role {
             Role::Once | Role::Sidecar => format!("Init container {name} {what}"),
             Role::Main if never && self != StopReason::Changed => format!("Container {name} {what}"),
+            Role::Ephemeral => format!("Container {name} {what}"),
             Role::Main => format!("Container {name} {what}, will be restarted"),
         }
     }
@@ -122,7 +124,7 @@ impl StopReason {
 
 /// The crash back-off after this end: how long it is, and when it is or was over; `None` if there is none.
 pub(crate) fn held_back(turn: &Turn<'_>, container: &Container, past: &Past) -> Option<(Millis, Now)> {
-    if past.again == (Again::WithAll { its_own: false }) {
+    if past.again.is_for_anothers_sake() {
         return None;
     }
     let crashes = turn.history(container).crashes.as_ref()?;
@@ -135,6 +137,6 @@ pub(crate) fn held_back(turn: &Turn<'_>, container: &Container, past: &Past) -> 
 pub(crate) fn held_back_before(turn: &Turn<'_>, container: &Container) -> Option<Millis> {
     let history = turn.history(container);
     history.coming().and_then(|coming| coming.turn)?;
-    history.past().filter(|past| past.again != Again::WithAll { its_own: false })?;
+    history.past().filter(|past| !past.again.is_for_anothers_sake())?;
     history.crashes.as_ref()?.last_delay(turn.spec.rules.backoff_cap)
 }

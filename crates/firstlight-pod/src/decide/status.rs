@@ -30,6 +30,7 @@ pub(crate) fn status(turn: &Turn<'_>, life: &Life) -> Status {
     let inits = of_role(&[Role::Once, Role::Sidecar]);
     let mut mains = of_role(&[Role::Main]);
     mains.sort_by(|a, b| a.name.cmp(&b.name));
+    let ephemerals = turn.ephemerals().map(|(container, role)| container_status(turn, life, container, role)).collect();
     let phase = phase::phase(turn, life, &inits, &mains);
     let (reason, message) = reason(life, phase);
     Status {
@@ -43,6 +44,7 @@ pub(crate) fn status(turn: &Turn<'_>, life: &Life) -> Status {
         conditions: conditions::conditions(turn, phase, &inits, &mains),
         inits,
         mains,
+        ephemerals,
     }
 }
 
@@ -87,7 +89,7 @@ fn container_status(turn: &Turn<'_>, life: &Life, container: &Container, role: R
     ContainerStatus {
         name: container.name.clone(),
         image: container.image.clone(),
-        started: Some(status.started.unwrap_or(false)),
+        started: (role != Role::Ephemeral).then(|| status.started.unwrap_or(false)),
         restart_count: status.restart_count.max(count_said(turn, container)),
         ..status
     }
@@ -104,7 +106,7 @@ fn count_said(turn: &Turn<'_>, container: &Container) -> u32 {
 fn waiting(turn: &Turn<'_>, container: &Container) -> State {
     let with_all = || {
         let past = turn.history(container).past();
-        past.is_some_and(|past| matches!(past.again, Again::WithAll { .. }))
+        past.is_some_and(|past| matches!(past.again, Again::WithAll { .. } | Again::Removed))
     };
     let (reason, message) = match turn.shown(container) {
         Some((reason, message)) => (*reason, message.clone()),
@@ -137,8 +139,8 @@ fn of_live(turn: &Turn<'_>, container: &Container, role: Role, live: &Live) -> C
     };
     ContainerStatus {
         state,
-        last: history.past().map(|past| cut(turn, &past.terminated)),
-        ready: role != Role::Once && started && probe::readiness(container, live),
+        last: history.past().map(|past| cut(turn, &past.told_end())),
+        ready: matches!(role, Role::Sidecar | Role::Main) && started && probe::readiness(container, live),
         started: Some(started),
         restart_count: live.attempt,
         container_id: with_scheme(&live.id),
@@ -155,16 +157,21 @@ fn of_past(turn: &Turn<'_>, life: &Life, container: &Container, role: Role, past
         && !restart_all::ends(turn, past)
         && match role {
             Role::Once => !in_this_walk || restart::again(turn.spec, container, role, past),
-            Role::Sidecar | Role::Main => restart::again(turn.spec, container, role, past),
+            Role::Sidecar | Role::Main | Role::Ephemeral => restart::again(turn.spec, container, role, past),
         };
     let superseded = comes_again && (!in_this_walk || turn.shown(container).is_some());
-    let (state, last) = if superseded {
-        (waiting(turn, container), Some(cut(turn, &past.terminated)))
-    } else {
-        (State::Terminated(cut(turn, &past.terminated)), history.before().map(|before| cut(turn, before)))
+    let end = match role {
+        // It stays while all others are restarted, and its end is its own.
+        Role::Ephemeral => past.terminated.clone(),
+        Role::Once | Role::Sidecar | Role::Main => past.told_end(),
     };
     // A record that is gone is counted before the next instance is there.
-    let counted = u32::from(superseded && past.terminated.leaves_no_record());
+    let counted = u32::from(superseded && end.leaves_no_record());
+    let (state, last) = if superseded {
+        (waiting(turn, container), Some(cut(turn, &end)))
+    } else {
+        (State::Terminated(cut(turn, &end)), history.before().map(|before| cut(turn, before)))
+    };
     ContainerStatus {
         ready: role == Role::Once && !superseded && !restart::init_failed(&past.terminated),
         state,

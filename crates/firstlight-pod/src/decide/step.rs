@@ -46,7 +46,7 @@ pub(crate) fn advance<'a>(turn: &mut Turn<'a>, container: &'a Container, role: R
         // A regular init counts in its own sandbox only; a main that is done for good is so in every later one (SBX-5).
         let over = match role {
             Role::Once | Role::Sidecar => history.past_in(turn.seen.walk()),
-            Role::Main => history.past(),
+            Role::Main | Role::Ephemeral => history.past(),
         };
         if over.is_some_and(|past| !restart::again(turn.spec, container, role, past)) {
             return Step::Over;
@@ -166,6 +166,7 @@ fn its_turn(turn: &Turn<'_>, container: &Container, role: Role) -> String {
     }
     let inits = &turn.spec.inits;
     let before = match role {
+        Role::Ephemeral => return "it was added to look into the pod".to_owned(),
         Role::Main => inits.last(),
         Role::Once | Role::Sidecar => {
             let index = inits.iter().position(|init| init.container().name == container.name);

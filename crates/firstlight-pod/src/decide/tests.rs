@@ -23,6 +23,7 @@ fn spec(mains: usize) -> Spec {
         mains: (0..mains).map(main).collect(),
         volumes: Vec::new(),
         readiness_gates: Vec::new(),
+        ephemerals: Vec::new(),
         pull_secrets: Vec::new(),
         fs_group: None,
         qos: Qos::BestEffort,

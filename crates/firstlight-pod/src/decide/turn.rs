@@ -18,6 +18,8 @@ pub(crate) enum Role {
     Sidecar,
     /// A main container.
     Main,
+    /// One that was added to look into the pod.
+    Ephemeral,
 }
 
 /// A decision in the making.
@@ -48,7 +50,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// All containers with their roles, inits first, in spec order.
+    /// The containers that are the pod's life, with their roles, inits first, in spec order.
     pub(crate) fn containers(&self) -> impl Iterator<Item = (&'a Container, Role)> + use<'a> {
         let spec = self.spec;
         let inits = spec.inits.iter().map(|init| match init {
@@ -56,6 +58,11 @@ impl<'a> Turn<'a> {
             Init::Sidecar(container) => (container, Role::Sidecar),
         });
         inits.chain(spec.mains.iter().map(|container| (container, Role::Main)))
+    }
+
+    /// The containers that only look into it.
+    pub(crate) fn ephemerals(&self) -> impl Iterator<Item = (&'a Container, Role)> + use<'a> {
+        self.spec.ephemerals.iter().map(|ephemeral| (&ephemeral.container, Role::Ephemeral))
     }
 
     pub(crate) fn history(&self, container: &Container) -> &'a History {

@@ -27,7 +27,7 @@ mod told;
 use crate::action::Launch;
 use crate::event::{StartFailure, StopReason};
 use crate::seen::walk::Walk;
-use crate::status::Terminated;
+use crate::status::{REMOVED, RESTARTING_ALL, Terminated};
 use crate::time::Now;
 pub(crate) use live::{HookRun, Live};
 use told::Told;
@@ -137,6 +137,30 @@ pub(crate) enum Again {
         /// Its end is the reason.
         its_own: bool,
     },
+    /// As the last: it ran until it was ended by a restart of all containers.
+    Removed,
+}
+
+impl Again {
+    /// Whether the next instance comes because another container's end asked for it: that is no crash of its own.
+    pub(crate) fn is_for_anothers_sake(self) -> bool {
+        matches!(self, Again::WithAll { its_own: false } | Again::Removed)
+    }
+}
+
+impl Past {
+    /// Its end, as watchers are told it: one that a restart of all containers made leaves no other trace (RST-12).
+    pub(crate) fn told_end(&self) -> Terminated {
+        match self.again {
+            Again::Removed => Terminated {
+                code: 137,
+                reason: RESTARTING_ALL.to_owned(),
+                message: REMOVED.to_owned(),
+                ..self.terminated.clone()
+            },
+            Again::Judged | Again::Told | Again::WithAll { .. } => self.terminated.clone(),
+        }
+    }
 }
 
 /// The memory of crash back-off (section 1.7).
@@ -298,7 +322,7 @@ impl History {
             let earlier = [told, self.past.as_ref()].into_iter().flatten().filter(|past| past.attempt < attempt);
             let newest = earlier.max_by_key(|past| past.attempt);
             // It did not crash: another's end is why it runs again.
-            if newest.is_some_and(|past| past.again == Again::WithAll { its_own: false }) {
+            if newest.is_some_and(|past| past.again.is_for_anothers_sake()) {
                 return;
             }
             let finished = newest.map_or(at, |past| past.terminated.finished_at);

@@ -35,6 +35,8 @@ pub(crate) struct Watch {
     retired: BTreeMap<String, StopReason>,
     /// What runs, or may, although all containers are being restarted.
     old: BTreeSet<Instance>,
+    /// Which containers only look into the pod.
+    ephemerals: BTreeSet<String>,
     /// What was stopped for its own sake and has not started again.
     owed: BTreeMap<String, StopReason>,
 }
@@ -107,7 +109,8 @@ impl Watch {
             }
             Event::RestartAll { .. } => {
                 let live = self.live.iter().map(|(name, attempt)| Instance { container: name.clone(), attempt: *attempt });
-                self.old = live.chain(self.starting.iter().cloned()).collect();
+                let all = live.chain(self.starting.iter().cloned());
+                self.old = all.filter(|instance| !self.ephemerals.contains(&instance.container)).collect();
                 self.done.clear();
                 self.begun.clear();
                 // They come again with all others.
@@ -216,6 +219,7 @@ impl Watch {
 
     pub(crate) fn asked(&mut self, spec: &Spec, what: &Do, now: Now) {
         assert!(!self.under_way.contains(what), "asked again while under way: {what:?}");
+        self.ephemerals.extend(spec.ephemerals.iter().map(|ephemeral| ephemeral.container.name.clone()));
         let begins = matches!(what, Do::Start { .. } | Do::Create { .. } | Do::Pull { .. } | Do::Retire { .. });
         assert!(!begins || self.old.is_empty(), "{what:?} while {:?} are still there (RST-13)", self.old);
         match what {
@@ -274,6 +278,11 @@ impl Watch {
         assert!(self.created.contains(instance), "{instance:?} starts before it is created");
         assert!(!self.live.contains_key(name), "{name} starts while it runs");
         assert!(!self.starting.iter().any(|other| other.container == *name), "{name} starts while it starts");
+        if self.ephemerals.contains(name) {
+            assert_eq!(instance.attempt, 0, "{name} only looks into the pod, and starts again");
+            self.starting.insert(instance.clone());
+            return;
+        }
         let index = spec.inits.iter().position(|init| init.container().name == *name);
         for before in spec.inits.iter().take(index.unwrap_or(spec.inits.len())) {
             let before_name = &before.container().name;
@@ -332,8 +341,8 @@ impl Watch {
         let initialized = |status: &Status| holds(status, "Initialized");
         assert!(!initialized(before) || initialized(after), "Initialized fell back (CON-10)");
         assert!(before.start_time.is_none() || before.start_time == after.start_time, "the start time changed");
-        for status in after.inits.iter().chain(&after.mains) {
-            let known = before.inits.iter().chain(&before.mains).find(|known| known.name == status.name);
+        for status in everyone(after) {
+            let known = everyone(before).find(|known| known.name == status.name);
             let count = known.map_or(0, |known| known.restart_count);
             assert!(status.restart_count >= count, "the restart count of {} fell", status.name);
             assert!(
@@ -354,6 +363,7 @@ impl Watch {
         }
         assert_eq!(after.inits.len(), spec.inits.len());
         assert_eq!(after.mains.len(), spec.mains.len());
+        assert_eq!(after.ephemerals.len(), spec.ephemerals.len());
     }
 }
 
@@ -387,8 +397,8 @@ pub(crate) fn unchanged_by_a_restart(before: &Status, after: &Status) {
         return;
     }
     assert_eq!(before.phase, after.phase, "an engine restart changed the phase");
-    for status in before.inits.iter().chain(&before.mains) {
-        let now = after.inits.iter().chain(&after.mains).find(|now| now.name == status.name).unwrap();
+    for status in everyone(before) {
+        let now = everyone(after).find(|now| now.name == status.name).unwrap();
         assert_eq!(status.restart_count, now.restart_count, "an engine restart changed a count");
         if matches!(status.state, State::Running { .. }) {
             assert_eq!(status, now, "an engine restart changed what is told of a running container");
@@ -407,4 +417,8 @@ fn pairs<'a>(
         .conditions
         .iter()
         .filter_map(|new| before.conditions.iter().find(|old| old.kind == new.kind).map(|old| (old, new)))
+}
+
+fn everyone(status: &Status) -> impl Iterator<Item = &ContainerStatus> {
+    status.inits.iter().chain(&status.mains).chain(&status.ephemerals)
 }

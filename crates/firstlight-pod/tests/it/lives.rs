@@ -5,8 +5,8 @@ use crate::pods;
 use crate::world::World;
 use firstlight_pod::event::{Exit, Hook, ImageFailure, ProbeKind, StartFailure};
 use firstlight_pod::spec::{
-    Container, EnvValue, EnvVar, Handler, Init, Projection, RestartPolicy, RestartRule, RuleAction, SourceRef, Spec,
-    Volume, VolumeKind,
+    Container, EnvValue, EnvVar, Ephemeral, Handler, Init, Projection, RestartPolicy, RestartRule, RuleAction,
+    SourceRef, Spec, Volume, VolumeKind,
 };
 use firstlight_pod::{Millis, Now};
 use proptest::collection::vec;
@@ -31,6 +31,7 @@ enum Fate {
     Mends,
     SourceSet(bool),
     ImageChanges(usize),
+    Debugged(bool),
     Deleted(u64),
 }
 
@@ -127,7 +128,7 @@ fn specs() -> impl Strategy<Value = Spec> {
 }
 
 fn fates() -> impl Strategy<Value = Fate> {
-    let which = 0_usize..5;
+    let which = 0_usize..6;
     let kind = prop_oneof![Just(ProbeKind::Startup), Just(ProbeKind::Liveness), Just(ProbeKind::Readiness)];
     let hook = prop_oneof![Just(Hook::PostStart), Just(Hook::PreStop)];
     let step = prop_oneof![Just(StartFailure::Config), Just(StartFailure::Create), Just(StartFailure::Run)];
@@ -149,6 +150,7 @@ fn fates() -> impl Strategy<Value = Fate> {
         3 => Just(Fate::Mends),
         3 => any::<bool>().prop_map(Fate::SourceSet),
         1 => which.prop_map(Fate::ImageChanges),
+        1 => any::<bool>().prop_map(Fate::Debugged),
         1 => (0_u64..20).prop_map(Fate::Deleted),
     ]
 }
@@ -170,7 +172,7 @@ fn kind_fates() -> impl Strategy<Value = Fate> {
     ]
 }
 
-const NAMES: [&str; 5] = ["a", "b", "c", "m", "n"];
+const NAMES: [&str; 6] = ["a", "b", "c", "m", "n", "e"];
 
 fn befall(world: &mut World, fate: &Fate) {
     let name = |index: &usize| NAMES[*index].to_owned();
@@ -214,6 +216,13 @@ fn befall(world: &mut World, fate: &Fate) {
                 container.image = format!("{}:2", container.name);
             }
             world.turns(Vec::new());
+        }
+        Fate::Debugged(targets) => {
+            if world.spec.ephemerals.is_empty() {
+                let target = targets.then(|| "m".to_owned());
+                world.spec.ephemerals.push(Ephemeral { container: pods::container("e"), target });
+                world.turns(Vec::new());
+            }
         }
         Fate::Deleted(grace) => drop(world.delete(Millis::secs(*grace))),
     }

@@ -29,6 +29,7 @@ pub(crate) fn pod(restart: RestartPolicy, inits: Vec<Init>, mains: Vec<Container
         mains,
         volumes: Vec::new(),
         readiness_gates: Vec::new(),
+        ephemerals: Vec::new(),
         pull_secrets: Vec::new(),
         fs_group: None,
         qos: Qos::BestEffort,

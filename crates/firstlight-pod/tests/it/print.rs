@@ -54,7 +54,7 @@ fn status(status: &Status) -> Vec<String> {
     if !status.reason.is_empty() {
         let _ = write!(phase, " ({}: {})", status.reason, status.message);
     }
-    let containers = status.inits.iter().chain(&status.mains).map(one);
+    let containers = status.inits.iter().chain(&status.mains).chain(&status.ephemerals).map(one);
     let conditions = status.conditions.iter().filter(|condition| condition.kind != "PodScheduled").map(|condition| {
         let Condition { kind, holds, reason, message, .. } = condition;
         match (holds, message.is_empty()) {

@@ -13,6 +13,8 @@
 //! volume v empty | configmap/c | secret/s
 //! ```
 //!
+//! `debug NAME target=MAIN` adds an ephemeral container; `ephemeral NAME` is one that is there already.
+//!
 //! What happens: `begin`, `restart` (the engine is killed and comes back), `exit NAME CODE [oom|unknown]`,
 //! `delete GRACE`, `reboot`, `set configmap/c k=v` or `set configmap/c absent`, `sandbox dies`, `image NAME REFERENCE`,
 //! `gate NAME true|false`, `nothing`, and how the world answers from now on: `refuse image REFERENCE
@@ -27,8 +29,8 @@ use crate::world::{Turned, World};
 use firstlight_pod::event::{Event, Exit, Hook, ImageFailure, ProbeKind, StartFailure};
 use firstlight_pod::spec::{Container, Spec};
 use firstlight_pod::spec::{
-    EnvValue, EnvVar, FileRef, Handler, Init, Mount, Probe, Projection, PullPolicy, RestartPolicy, RestartRule,
-    RuleAction, SourceRef, Volume, VolumeKind,
+    EnvValue, EnvVar, Ephemeral, FileRef, Handler, Init, Mount, Probe, Projection, PullPolicy, RestartPolicy,
+    RestartRule, RuleAction, SourceRef, Volume, VolumeKind,
 };
 use firstlight_pod::status::Condition;
 use firstlight_pod::{Millis, Now};
@@ -132,6 +134,7 @@ pub(crate) fn describe(spec: &mut Spec, words: &[&str]) {
         "init" => spec.inits.push(Init::Once(container(words))),
         "sidecar" => spec.inits.push(Init::Sidecar(container(words))),
         "main" => spec.mains.push(container(words)),
+        "ephemeral" => spec.ephemerals.push(ephemeral(words)),
         "volume" => {
             let kind = match words[2] {
                 "empty" => VolumeKind::EmptyDir { memory: false, size_limit: None },
@@ -146,6 +149,13 @@ pub(crate) fn describe(spec: &mut Spec, words: &[&str]) {
         }
         other => panic!("no such part of a pod: {other}"),
     }
+}
+
+/// `x target=m`.
+fn ephemeral(words: &[&str]) -> Ephemeral {
+    let target = words.iter().find_map(|word| word.strip_prefix("target=")).map(str::to_owned);
+    let words: Vec<&str> = words.iter().copied().filter(|word| !word.starts_with("target=")).collect();
+    Ephemeral { container: container(&words), target }
 }
 
 fn container(words: &[&str]) -> Container {
@@ -247,6 +257,11 @@ pub(crate) fn happen(world: &mut World, words: &[&str], line: &str) -> Vec<Turne
             });
             let mut all = of_init.chain(&mut world.spec.mains);
             all.find(|container| container.name == *name).unwrap().image = (*image).to_owned();
+            world.spec.generation += 1;
+            world.turns(Vec::new())
+        }
+        ["debug", ..] => {
+            world.spec.ephemerals.push(ephemeral(words));
             world.spec.generation += 1;
             world.turns(Vec::new())
         }

@@ -24,6 +24,7 @@ use libcontainer::workload::{Executor, ExecutorError, ExecutorSetEnvsError, Exec
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, open};
 use rustix::mount::{MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount_change, move_mount, open_tree};
+use rustix::process::Pid;
 use rustix::thread::UnshareFlags;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -117,12 +118,13 @@ pub(crate) enum Report {
 pub(crate) fn create(
     order: &Order,
     places: &Places,
+    target: Option<Pid>,
     cgroups: &Cgroups,
     streams: Streams,
     gate: OwnedFd,
     report: BorrowedFd<'_>,
 ) -> i32 {
-    let (told, fds) = match make(order, places, cgroups, streams, gate) {
+    let (told, fds) = match make(order, places, target, cgroups, streams, gate) {
         Ok((told, terminal)) => (told, terminal.into_iter().collect()),
         Err(error) => (Report::Failed { failure: StartFailure::Create, message: format!("{error:#}") }, Vec::new()),
     };
@@ -134,6 +136,7 @@ pub(crate) fn create(
 fn make(
     order: &Order,
     places: &Places,
+    target: Option<Pid>,
     cgroups: &Cgroups,
     streams: Streams,
     gate: OwnedFd,
@@ -159,8 +162,15 @@ fn make(
         pids: cgroups.has("pids"),
         swap: cgroups.counts_swap(),
     };
-    let parts =
-        Parts { order, root: &places.root, user: &identity.user, cgroup: &places.cgroup, binds: &binds, controllers };
+    let parts = Parts {
+        order,
+        target,
+        root: &places.root,
+        user: &identity.user,
+        cgroup: &places.cgroup,
+        binds: &binds,
+        controllers,
+    };
     let spec = spec::build(&parts)?;
     spec.save(places.dir.join("config.json"))?;
     let program = Program::new(&order.args, &environment(order, &identity.user))?;

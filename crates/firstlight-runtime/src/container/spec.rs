@@ -13,6 +13,7 @@ use libcontainer::oci_spec::runtime::{
     LinuxNamespaceType, LinuxPidsBuilder, LinuxResources, LinuxResourcesBuilder, Mount, MountBuilder, Process,
     ProcessBuilder, RootBuilder, Spec, SpecBuilder, UserBuilder,
 };
+use rustix::process::Pid;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -40,6 +41,8 @@ const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 pub(crate) struct Parts<'a> {
     /// The order.
     pub(crate) order: &'a Order,
+    /// The first process of the container whose processes it shares.
+    pub(crate) target: Option<Pid>,
     /// Where the root filesystem is mounted.
     pub(crate) root: &'a Path,
     /// Who it runs as.
@@ -180,11 +183,13 @@ fn bound(bind: &Bind) -> Result<Mount, OciSpecError> {
 }
 
 fn linux(parts: &Parts<'_>) -> Result<Linux, OciSpecError> {
-    let own = [LinuxNamespaceType::Pid, LinuxNamespaceType::Mount, LinuxNamespaceType::Cgroup];
-    let namespaces = own
-        .into_iter()
-        .map(|kind| LinuxNamespaceBuilder::default().typ(kind).build())
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut processes = LinuxNamespaceBuilder::default().typ(LinuxNamespaceType::Pid);
+    if let Some(target) = parts.target {
+        processes = processes.path(format!("/proc/{target}/ns/pid"));
+    }
+    let own = [LinuxNamespaceType::Mount, LinuxNamespaceType::Cgroup];
+    let own = own.into_iter().map(|kind| LinuxNamespaceBuilder::default().typ(kind).build());
+    let namespaces = std::iter::once(processes.build()).chain(own).collect::<Result<Vec<_>, _>>()?;
     let (masked, read_only) =
         if parts.order.privileged { (Vec::new(), Vec::new()) } else { (owned(&MASKED), owned(&READ_ONLY)) };
     LinuxBuilder::default()

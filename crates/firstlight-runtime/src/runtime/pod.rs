@@ -12,7 +12,7 @@ use crate::journal;
 use crate::layout::instance_name;
 use crate::recover;
 use crate::volumes::{self, VolumeError};
-use crate::wire::{Order, Purpose, RESTARTS_ALL, RETIRES, Request, Told};
+use crate::wire::{Order, Purpose, RESTARTS_ALL, RETIRES, Request, SHARES_PROCESSES, Told};
 use firstlight_pod::action::{Launch, Signal, VolumeSetup};
 use firstlight_pod::event::{Hook, Instance, ProbeKind, StartFailure, StopReason};
 use firstlight_pod::spec::{Handler, Identity, PullPolicy};
@@ -204,9 +204,13 @@ impl Pod {
     }
 
     async fn create(&mut self, instance: Instance, attempt: u32, launch: Launch, ahead: bool) {
-        let Some(hostname) = self.sandbox.as_ref().filter(|s| s.attempt == attempt).map(|s| s.hostname.clone()) else {
-            return;
-        };
+        let Some(live) = self.sandbox.as_ref().filter(|s| s.attempt == attempt) else { return };
+        let hostname = live.hostname.clone();
+        if launch.target.is_some() && live.version < SHARES_PROCESSES {
+            let message = "this pod runs since before its engine could share processes; start the pod anew".to_owned();
+            let (failure, at) = (StartFailure::Create, Now(now()));
+            return self.tell(Event::StartFailed { instance, failure, message, at }).await;
+        }
         let image = match self.images.get(&instance) {
             Some(image) => Some(image.clone()),
             None => self.machine.store.local(&launch.image),

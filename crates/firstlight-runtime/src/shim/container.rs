@@ -128,7 +128,7 @@ pub(crate) enum Passed {
 }
 
 impl Container {
-    /// Forks a creator for `order`.
+    /// Forks a creator for `order`. It shares the processes of `target`, if there is one.
     ///
     /// # Errors
     /// If directories, descriptors or the process cannot be had.
@@ -136,6 +136,7 @@ impl Container {
         alone: Alone,
         order: Box<Order>,
         places: Places,
+        target: Option<Pid>,
         cgroups: &Cgroups,
     ) -> anyhow::Result<Container> {
         make_directories(&places).context("making the container's directories")?;
@@ -153,7 +154,7 @@ impl Container {
             if fds::close_all_but(&keep).is_err() {
                 return 1;
             }
-            create::create(&order, &places, cgroups, theirs, their_gate, their_report.as_fd())
+            create::create(&order, &places, target, cgroups, theirs, their_gate, their_report.as_fd())
         })
         .context("forking a creator")?;
         let life = Life::Creating(Creator { child, report, inbox: Inbox::default(), gate });

@@ -11,6 +11,7 @@ use crate::layout::instance_name;
 use crate::wire::{self, Exec, Inbox, Order, Record, Refusal, Request, Told, VERSION};
 use firstlight_pod::event::{Hook, Instance, ProbeKind, StartFailure, StopReason};
 use rustix::fd::OwnedFd;
+use rustix::process::Pid;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -110,12 +111,17 @@ impl Shim {
             return;
         }
         let places = self.places(&instance);
+        let Ok(target) = order.target.as_deref().map(|target| self.first_process(target)).transpose() else {
+            let message =
+                format!("container {:?} does not run: it has no processes to see", order.target.unwrap_or_default());
+            return self.not_made(&instance, &places, StartFailure::Create, message);
+        };
         if !self.facts.intend(Record::Creating { instance: instance.clone(), id: order.id.clone() }) {
             let message = "the sandbox's journal cannot be written; is the disk full?".to_owned();
             self.not_made(&instance, &places, StartFailure::Create, message);
             return;
         }
-        match Container::create(self.alone, order, places.clone(), &self.cgroups) {
+        match Container::create(self.alone, order, places.clone(), target, &self.cgroups) {
             Ok(container) => drop(self.containers.insert(instance, container)),
             Err(error) => self.not_made(&instance, &places, StartFailure::Create, format!("{error:#}")),
         }
@@ -132,6 +138,14 @@ impl Shim {
             shm: self.config.run.join("shm"),
             cgroup: format!("{}/{name}", self.config.cgroup),
         }
+    }
+
+    /// The first process of a running container. It is this process's child and not waited for, so the number is its own
+    /// at least until this process looks again.
+    fn first_process(&self, container: &str) -> Result<Pid, (Refusal, String)> {
+        let instance = self.running(container)?;
+        let init = self.containers.get(&instance).and_then(Container::init);
+        init.map(|init| init.pid).ok_or_else(|| (Refusal::NotRunning, String::new()))
     }
 
     fn discard(&mut self, instance: &Instance) {

@@ -43,6 +43,9 @@ pub(crate) struct Order {
     pub(crate) termination_path: String,
     /// MSG-3.
     pub(crate) termination_from_log: bool,
+    /// The container whose processes it shares. Since version 3.
+    #[serde(default)]
+    pub(crate) target: Option<String>,
     /// Keep stdin open.
     pub(crate) stdin: bool,
     /// Close stdin after the first attach.

@@ -18,7 +18,9 @@ pub(crate) fn get(ask: &Ask<'_>, part: Part) -> Result<Response<Body>, Failure> 
     let object = find(ask.api, ask.target)?;
     match part {
         Part::Scale => Ok(ask.respond_value(StatusCode::OK, &part.view(&object.value))),
-        Part::Whole | Part::Status | Part::Finalize => Ok(ask.respond(StatusCode::OK, ask.face.object(&object))),
+        Part::Whole | Part::Status | Part::Ephemeral | Part::Finalize => {
+            Ok(ask.respond(StatusCode::OK, ask.face.object(&object)))
+        }
     }
 }
 

@@ -75,7 +75,7 @@ fn dialect(content_type: &str, part: Part) -> Result<Dialect, StatusError> {
         ("application/strategic-merge-patch+json", _) => Ok(Dialect::Strategic),
         ("application/apply-patch+yaml", Part::Whole | Part::Status) => Ok(Dialect::Apply),
         (_, Part::Whole | Part::Status) => Err(StatusError::unsupported_media_type(&ACCEPTED)),
-        (_, Part::Scale | Part::Finalize) => Err(StatusError::unsupported_media_type(&ACCEPTED[..3])),
+        (_, Part::Scale | Part::Ephemeral | Part::Finalize) => Err(StatusError::unsupported_media_type(&ACCEPTED[..3])),
     }
 }
 
@@ -142,7 +142,7 @@ impl Change {
 /// The type that is patched.
 fn ty(ask: &Ask<'_>, part: Part) -> Result<&'static Type, StatusError> {
     match part {
-        Part::Whole | Part::Status | Part::Finalize => Ok(ask.target.kind.ty),
+        Part::Whole | Part::Status | Part::Ephemeral | Part::Finalize => Ok(ask.target.kind.ty),
         Part::Scale => type_of("autoscaling", "v1", "Scale").ok_or_else(|| StatusError::internal("no table of Scale")),
     }
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub(crate) async fn update(ask: &mut Ask<'_>, part: Part, payload: &Payload) -> Result<Response<Body>, Failure> {
     let options = WriteOptions::read(ask.query, "UpdateOptions")?;
     let mut sent = match part {
-        Part::Whole | Part::Status | Part::Finalize => {
+        Part::Whole | Part::Status | Part::Ephemeral | Part::Finalize => {
             payload.object(ask.target.kind, options.validation, &mut ask.warnings)?
         }
         Part::Scale => payload.spoken(("autoscaling", "v1", "Scale"), options.validation, &mut ask.warnings)?,
@@ -49,7 +49,9 @@ pub(crate) async fn update(ask: &mut Ask<'_>, part: Part, payload: &Payload) -> 
 pub(crate) fn stored(ask: &Ask<'_>, part: Part, object: &Arc<Object>) -> Response<Body> {
     match part {
         Part::Scale => shown(ask, part, &object.value),
-        Part::Whole | Part::Status | Part::Finalize => ask.respond(StatusCode::OK, ask.face.object(object)),
+        Part::Whole | Part::Status | Part::Ephemeral | Part::Finalize => {
+            ask.respond(StatusCode::OK, ask.face.object(object))
+        }
     }
 }
 
@@ -57,7 +59,9 @@ pub(crate) fn stored(ask: &Ask<'_>, part: Part, object: &Arc<Object>) -> Respons
 pub(crate) fn shown(ask: &Ask<'_>, part: Part, value: &Value) -> Response<Body> {
     match part {
         Part::Scale => ask.respond_value(StatusCode::OK, &part.view(value)),
-        Part::Whole | Part::Status | Part::Finalize => ask.respond(StatusCode::OK, ask.face.value(value)),
+        Part::Whole | Part::Status | Part::Ephemeral | Part::Finalize => {
+            ask.respond(StatusCode::OK, ask.face.value(value))
+        }
     }
 }
 

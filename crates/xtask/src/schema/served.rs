@@ -154,7 +154,11 @@ pub(crate) const RESOURCES: &[ServedResource] = &[
     served("api__v1", "events", &[]),
     served("api__v1", "namespaces", &["finalize", "status"]),
     served("api__v1", "nodes", &["status"]),
-    served("api__v1", "pods", &["attach", "binding", "eviction", "exec", "log", "portforward", "status"]),
+    served(
+        "api__v1",
+        "pods",
+        &["attach", "binding", "ephemeralcontainers", "eviction", "exec", "log", "portforward", "status"],
+    ),
     served("api__v1", "secrets", &[]),
     served("api__v1", "serviceaccounts", &[]),
     served("api__v1", "services", &["status"]),

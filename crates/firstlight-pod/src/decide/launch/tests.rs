@@ -20,6 +20,7 @@ fn spec(container: Container) -> Spec {
         mains: vec![container],
         volumes: Vec::new(),
         readiness_gates: Vec::new(),
+        ephemerals: Vec::new(),
         pull_secrets: Vec::new(),
         fs_group: None,
         qos: Qos::BestEffort,

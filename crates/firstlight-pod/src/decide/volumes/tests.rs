@@ -45,6 +45,7 @@ fn spec(volumes: Vec<Volume>) -> Spec {
         mains: Vec::new(),
         volumes,
         readiness_gates: Vec::new(),
+        ephemerals: Vec::new(),
         pull_secrets: Vec::new(),
         fs_group: None,
         qos: Qos::BestEffort,

@@ -4,7 +4,7 @@ use super::told::{Kept, lost, with_scheme};
 use super::{Again, Coming, History, HookRun, Live, Next, Past, Stage, Told, Tried};
 use crate::event::{Exit, Hook, ProbeKind, StartFailure, StopReason};
 use crate::seen::walk::Walk;
-use crate::status::{REMOVED, RESTARTING_ALL, Terminated};
+use crate::status::Terminated;
 use crate::time::Now;
 
 impl History {
@@ -228,13 +228,8 @@ impl History {
             Some(Next::Coming(coming)) => (coming.image_id, None, coming.left.or(walk).filter(|_| !lost)),
             None => (String::new(), None, walk),
         };
-        let mut again = Again::Judged;
-        if !lost && Walk::is_over(ran_in, walk) {
-            again = Again::WithAll { its_own: false };
-            terminated =
-                Terminated { code: 137, reason: RESTARTING_ALL.to_owned(), message: REMOVED.to_owned(), ..terminated };
-        }
-        self.before = self.past.take().map(|past| past.terminated);
+        let again = if !lost && Walk::is_over(ran_in, walk) { Again::Removed } else { Again::Judged };
+        self.before = self.past.take().map(|past| past.told_end());
         self.past = Some(Past { attempt, walk: ran_in, image_id, terminated, lost, retired, again });
     }
 
@@ -253,7 +248,9 @@ impl History {
         }
         let told = self.told.as_mut().map(|told| &mut told.past);
         for past in told.into_iter().chain(&mut self.past) {
-            past.again = Again::WithAll { its_own: trigger == Some(past.attempt) };
+            if past.again != Again::Removed {
+                past.again = Again::WithAll { its_own: trigger == Some(past.attempt) };
+            }
         }
     }
 }

@@ -25,7 +25,15 @@ fn unified(unified: bool, memory: bool) -> Option<HashMap<String, String>> {
     let order = settle(instance, "id".to_owned(), Launch::default(), &image, &place).unwrap();
     let user = User { uid: 0, gid: 0, groups: Vec::new(), home: "/".to_owned() };
     let controllers = Controllers { unified, memory, cpu: true, pids: true, swap: false };
-    let parts = Parts { order: &order, root: Path::new("/root"), user: &user, cgroup: "/c", binds: &[], controllers };
+    let parts = Parts {
+        order: &order,
+        target: None,
+        root: Path::new("/root"),
+        user: &user,
+        cgroup: "/c",
+        binds: &[],
+        controllers,
+    };
     let spec = build(&parts).unwrap();
     spec.linux().as_ref().unwrap().resources().as_ref().unwrap().unified().clone()
 }

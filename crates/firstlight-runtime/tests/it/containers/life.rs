@@ -331,3 +331,19 @@ fn a_sandbox_that_is_removed_takes_everything_with_it() {
         .await;
     });
 }
+
+#[test]
+fn a_container_sees_the_processes_of_its_target_which_must_run() {
+    with_world(async |world| {
+        world.sandbox().await;
+        let look = || Launch { target: Some("main".to_owned()), ..script("ps") };
+        let refused = world.create(&instance("early"), look()).await;
+        let Event::StartFailed { failure: StartFailure::Create, message, .. } = refused else { panic!("{refused:?}") };
+        assert!(message.contains("\"main\" does not run"), "{message}");
+        world.start("main", script("sleep 4712")).await;
+        let (exit, log) = world.run("look", look()).await;
+        assert!(exit.code == 0 && log.contains("sleep 4712"), "{log}");
+        let (exit, log) = world.run("other", script("ps")).await;
+        assert!(exit.code == 0 && !log.contains("sleep 4712"), "{log}");
+    });
+}

@@ -139,3 +139,31 @@ async fn streams_are_asked_of_pods_that_are_there() {
     let refused = cluster.get(&format!("{PODS}/web/log")).await.failure();
     assert_eq!((refused.0, refused.2.as_str()), (400, "container \"main\" in pod \"web\" is not available"));
 }
+
+#[tokio::test]
+async fn a_pod_gets_ephemeral_containers_through_their_subresource_alone() {
+    let cluster = Cluster::start().await;
+    let made = cluster.post(PODS, pod("web")).await.expect(201);
+    let path = format!("{PODS}/web/ephemeralcontainers");
+    let adds =
+        |name: &str| json!({"spec": {"ephemeralContainers": [{"name": name, "image": "i"}], "nodeName": "elsewhere"}});
+    let first = cluster.patch(&path, "strategic-merge-patch", adds("a")).await.expect(200);
+    assert_eq!((at(&first, "/spec/ephemeralContainers/0/name"), at(&first, "/spec/nodeName")), ("a", "here"));
+    assert_eq!(at(&first, "/spec/ephemeralContainers/0/imagePullPolicy"), "Always", "as containers are defaulted");
+    let generation = |pod: &serde_json::Value| pod["metadata"]["generation"].as_i64();
+    assert_eq!((generation(&made), generation(&first)), (Some(1), Some(2)));
+    let second = cluster.patch(&path, "strategic-merge-patch", adds("b")).await.expect(200);
+    assert_eq!(second["spec"]["ephemeralContainers"].as_array().map(Vec::len), Some(2), "merged by name");
+    assert_eq!(cluster.get(&path).await.expect(200), second);
+    let mut fewer = second.clone();
+    fewer["spec"]["ephemeralContainers"] = json!([{"name": "b", "image": "i"}]);
+    let refused = cluster.put(&path, fewer).await.failure();
+    assert_eq!(refused.0, 422, "{}", refused.2);
+    assert!(refused.2.contains("existing ephemeral containers \"a\" may not be removed"), "{}", refused.2);
+    let mut more = second;
+    more["spec"]["ephemeralContainers"].as_array_mut().expect("a list").push(json!({"name": "c", "image": "i"}));
+    let refused = cluster.put(&format!("{PODS}/web"), more.clone()).await.failure();
+    assert_eq!((refused.0, refused.2.contains("pod updates may not change")), (422, true), "{}", refused.2);
+    let third = cluster.put(&path, more).await.expect(200);
+    assert_eq!(at(&third, "/spec/ephemeralContainers/2/name"), "c");
+}
