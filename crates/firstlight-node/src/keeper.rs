@@ -16,7 +16,7 @@ use firstlight_pod::spec::SourceRef;
 use firstlight_pod::{Do, Event, Millis, PodId, Rules, Seen, Spec};
 use firstlight_store::{Change, Object, Revision, Store, Watch};
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
@@ -38,12 +38,12 @@ pub(crate) struct Keeper {
     store: Store,
     runtime: mpsc::Sender<(PodId, Do)>,
     events: mpsc::Receiver<(PodId, Event)>,
-    recovered: HashMap<PodId, Vec<Event>>,
+    recovered: BTreeMap<PodId, Vec<Event>>,
     clock: Clock,
     recorders: Recorders,
-    pods: HashMap<PodId, Kept>,
+    pods: BTreeMap<PodId, Kept>,
     /// Pods nobody asks for whose sandboxes are being removed.
-    orphans: HashSet<PodId>,
+    orphans: BTreeSet<PodId>,
     workers: JoinSet<PodId>,
     rules: Rules,
     stop: CancellationToken,
@@ -79,8 +79,8 @@ impl Keeper {
             recovered: recovered.into_iter().collect(),
             clock,
             recorders,
-            pods: HashMap::new(),
-            orphans: HashSet::new(),
+            pods: BTreeMap::new(),
+            orphans: BTreeSet::new(),
             workers: JoinSet::new(),
             stop,
         }
@@ -91,6 +91,8 @@ impl Keeper {
         self.end_orphans();
         loop {
             tokio::select! {
+                // In this order, so that the same arrivals are taken in the same order whenever a life is told again.
+                biased;
                 () = self.stop.cancelled() => break,
                 Some((pod, event)) = self.events.recv() => self.happened(&pod, event),
                 change = watches.pods.next() => match change {

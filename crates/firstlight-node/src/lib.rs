@@ -35,7 +35,7 @@ mod recorder;
 mod source;
 mod worker;
 
-use clock::Clock;
+pub use clock::Clock;
 use firstlight_pod::{Do, Event, Millis, PodId};
 use firstlight_store::Store;
 pub use journal::Entry;
@@ -53,6 +53,8 @@ pub struct NodeConfig {
     pub host_ip: String,
     /// The longest crash back-off (BKF-1, BKF-9).
     pub backoff_cap: Millis,
+    /// What tells the time.
+    pub clock: Clock,
 }
 
 /// The channels to whoever performs actions: the runtime, or a simulation.
@@ -77,7 +79,7 @@ impl Node {
     /// sandbox as events, oldest first.
     #[must_use]
     pub fn start(config: NodeConfig, store: Store, channels: Channels, recovered: Vec<(PodId, Vec<Event>)>) -> Node {
-        let (stop, tasks, clock) = (CancellationToken::new(), TaskTracker::new(), Clock::start());
+        let (stop, tasks, clock) = (CancellationToken::new(), TaskTracker::new(), config.clock);
         let (questions, asked) = mpsc::channel(QUESTIONS);
         let (book, recorders) = recorder::open(config.name.clone(), store.clone(), clock);
         tasks.spawn(book.run());

@@ -43,6 +43,7 @@ pub(crate) async fn run(config: NodeConfig, store: Store, clock: Clock, stop: Ca
     let mut report = tokio::time::interval(REPORT_EVERY);
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             _ = report.tick() => register(&config, &store, &clock).await,
             _ = renew.tick() => lease(&config, &store, &clock).await,

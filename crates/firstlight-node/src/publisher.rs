@@ -135,6 +135,7 @@ impl Writer {
                 Err(Refused::Unavailable(reason)) => {
                     tracing::warn!(pod = self.pod.name, reason, "cannot write the pod's status; trying again");
                     tokio::select! {
+                        biased;
                         () = self.stop.cancelled() => return,
                         () = tokio::time::sleep(PAUSE) => {}
                     }

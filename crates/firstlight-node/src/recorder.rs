@@ -178,6 +178,7 @@ impl Book {
         let mut batch = Vec::new();
         loop {
             tokio::select! {
+                biased;
                 many = self.heard.recv_many(&mut batch, BATCH) => {
                     if many == 0 {
                         return;

@@ -92,6 +92,7 @@ impl Worker {
             }
         };
         tokio::select! {
+            biased;
             letter = self.inbox.recv() => letter.map_or(Turn::Stop, Turn::Letter),
             () = timer => Turn::Timer,
         }

@@ -19,6 +19,7 @@
 //! | `writer` | in which order writes become durable, visible and answered |
 //! | `log` | how they are kept on disk, and whether what is found there is whole |
 //! | `history` | what happened recently |
+//! | [`memory`] | how a simulation keeps objects without a disk |
 //! | [`watch`](Watch) | what happens after a revision |
 //! | `lock` | whether another engine uses the directory |
 #![forbid(unsafe_code)]
@@ -27,6 +28,7 @@ mod draft;
 mod history;
 mod lock;
 mod log;
+pub mod memory;
 mod object;
 mod open;
 mod snapshot;

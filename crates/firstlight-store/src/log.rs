@@ -133,7 +133,7 @@ impl Log {
 }
 
 /// The revision an opening begins at. Zero means "any" to clients, so a new store begins at one.
-fn next_block(last: Revision) -> Revision {
+pub(crate) fn next_block(last: Revision) -> Revision {
     match last {
         Revision(0) => Revision(1),
         Revision(last) => Revision((last / REVISION_BLOCK + 1) * REVISION_BLOCK),

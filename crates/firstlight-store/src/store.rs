@@ -8,7 +8,7 @@ use crate::open::OpenError;
 use crate::snapshot::Snapshot;
 use crate::watch::Watch;
 use crate::write::{Refused, Write};
-use crate::writer::{Request, Writer};
+use crate::writer::{Published, Request, Writer};
 use arc_swap::ArcSwap;
 use firstlight_api::object::{Key, Resource};
 use std::path::Path;
@@ -76,14 +76,26 @@ impl Store {
         }
         let history = Arc::new(History::new(totals.revision, options.max_changes, options.max_bytes));
         let latest = Arc::new(ArcSwap::from_pointee(snapshot));
-        let (requests, queue) = mpsc::channel(QUEUE);
-        let writer = Writer { log, totals, latest: latest.clone(), history: history.clone(), broken: None };
+        let (requests, queue) = Store::queue();
+        let published = Published { totals, latest: latest.clone(), history: history.clone() };
+        let writer = Writer { log, published, broken: None };
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || writer.run(queue))
             .map_err(OpenError::io(dir))?;
         let writer = Arc::new(WriterHandle { requests: Some(requests), thread: Some(thread), lock: Some(lock) });
         Ok(Store { latest, history, writer })
+    }
+
+    /// A store whose writer serves the other end of `requests` and needs nothing else.
+    pub(crate) fn of(latest: Arc<ArcSwap<Snapshot>>, history: Arc<History>, requests: mpsc::Sender<Request>) -> Store {
+        let writer = Arc::new(WriterHandle { requests: Some(requests), thread: None, lock: None });
+        Store { latest, history, writer }
+    }
+
+    /// The way of writes to their writer.
+    pub(crate) fn queue() -> (mpsc::Sender<Request>, mpsc::Receiver<Request>) {
+        mpsc::channel(QUEUE)
     }
 
     /// The object of this key, as of the latest revision.

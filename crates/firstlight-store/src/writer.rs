@@ -1,7 +1,8 @@
-//! In which order writes become durable, visible and answered: one thread, batch by batch.
+//! In which order writes become durable, visible and answered: one writer, batch by batch.
 //!
-//! Whatever waits is taken together, written by one transaction and one fsync, then published, then answered. A
-//! refusal also waits for the batch, because it may show an object of the same batch.
+//! Whatever waits is taken together, made durable at once, then published, then answered. A refusal also waits for the
+//! batch, because it may show an object of the same batch. On a disk the writer is a thread of its own; [`crate::memory`]
+//! is the other way.
 
 use crate::draft::Draft;
 use crate::history::History;
@@ -24,45 +25,61 @@ const REMAKE_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) write: Write,
-    pub(crate) answer: oneshot::Sender<Result<Arc<Object>, Refused>>,
+    pub(crate) answer: oneshot::Sender<Verdict>,
 }
 
-/// The one thread that writes.
-pub(crate) struct Writer {
-    pub(crate) log: Log,
+/// What becomes of a write.
+type Verdict = Result<Arc<Object>, Refused>;
+
+/// What readers and watchers see, and what the next write builds on.
+pub(crate) struct Published {
     pub(crate) totals: Totals,
     pub(crate) latest: Arc<ArcSwap<Snapshot>>,
     pub(crate) history: Arc<History>,
-    /// Why the log cannot be trusted any more, and when it was last found so.
-    pub(crate) broken: Option<(String, Instant)>,
 }
 
-impl Writer {
-    /// Serves until the last store handle is gone.
-    pub(crate) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
-        while let Some(first) = requests.blocking_recv() {
-            let mut batch = vec![first];
-            while batch.len() < MAX_BATCH
-                && let Ok(next) = requests.try_recv()
-            {
-                batch.push(next);
-            }
-            self.commit(batch);
-            self.tidy(requests.is_empty());
-        }
+/// Writes that are decided but neither durable nor visible nor answered.
+pub(crate) struct Batch {
+    pub(crate) draft: Draft,
+    answers: Vec<(oneshot::Sender<Verdict>, Verdict)>,
+}
+
+impl Batch {
+    /// Whether it changes anything.
+    pub(crate) fn changes(&self) -> bool {
+        !self.draft.rows.is_empty()
+    }
+}
+
+/// What waits already joins the first.
+pub(crate) fn gather(first: Request, requests: &mut mpsc::Receiver<Request>) -> Vec<Request> {
+    let mut batch = vec![first];
+    while batch.len() < MAX_BATCH
+        && let Ok(next) = requests.try_recv()
+    {
+        batch.push(next);
+    }
+    batch
+}
+
+impl Published {
+    /// What these writes come to, each seeing those before it.
+    pub(crate) fn weigh(&self, requests: Vec<Request>) -> Batch {
+        let mut draft = Draft::of(&self.latest.load(), self.totals);
+        let weigh = |Request { write, answer }| (answer, draft.apply(write));
+        let answers = requests.into_iter().map(weigh).collect();
+        Batch { draft, answers }
     }
 
-    fn commit(&mut self, batch: Vec<Request>) {
-        let mut draft = Draft::of(&self.latest.load(), self.totals);
-        let (writes, answers): (Vec<Write>, Vec<_>) =
-            batch.into_iter().map(|Request { write, answer }| (write, answer)).unzip();
-        let verdicts: Vec<_> = writes.into_iter().map(|write| draft.apply(write)).collect();
-        let outcome = if draft.rows.is_empty() { Ok(()) } else { self.make_durable(&draft) };
-        if outcome.is_ok() && !draft.rows.is_empty() {
+    /// Shows and answers them, durable or not at all.
+    pub(crate) fn settle(&mut self, batch: Batch, durable: Result<(), String>) {
+        let changes = batch.changes();
+        let Batch { draft, answers } = batch;
+        if durable.is_ok() && changes {
             self.publish(draft);
         }
-        for (answer, verdict) in answers.into_iter().zip(verdicts) {
-            let verdict = match &outcome {
+        for (answer, verdict) in answers {
+            let verdict = match &durable {
                 Ok(()) => verdict,
                 Err(reason) => Err(Refused::Unavailable(reason.clone())),
             };
@@ -78,6 +95,26 @@ impl Writer {
         self.latest.store(Arc::new(snapshot));
         self.history.publish(changes);
     }
+}
+
+/// The one thread that writes to a disk.
+pub(crate) struct Writer {
+    pub(crate) log: Log,
+    pub(crate) published: Published,
+    /// Why the log cannot be trusted any more, and when it was last found so.
+    pub(crate) broken: Option<(String, Instant)>,
+}
+
+impl Writer {
+    /// Serves until the last store handle is gone.
+    pub(crate) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        while let Some(first) = requests.blocking_recv() {
+            let batch = self.published.weigh(gather(first, &mut requests));
+            let durable = if batch.changes() { self.make_durable(&batch.draft) } else { Ok(()) };
+            self.published.settle(batch, durable);
+            self.tidy(requests.is_empty());
+        }
+    }
 
     fn make_durable(&mut self, draft: &Draft) -> Result<(), String> {
         self.mend()?;
@@ -90,7 +127,7 @@ impl Writer {
         if since.elapsed() < REMAKE_PAUSE {
             return Err(reason.clone());
         }
-        match self.log.remake(&self.latest.load(), self.totals) {
+        match self.log.remake(&self.published.latest.load(), self.published.totals) {
             Ok(()) => {
                 tracing::warn!("the store's log was made anew and takes writes again");
                 self.broken = None;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use firstlight_api::object::resources;
 use firstlight_api::powers::Powers;
 use firstlight_dns::{Dns, DnsConfig};
-use firstlight_node::{Channels, Node, NodeConfig};
+use firstlight_node::{Channels, Clock, Node, NodeConfig};
 use firstlight_pod::Millis;
 use firstlight_runtime::{Allow, Ends, Recovered, Runtime};
 use firstlight_server::api::{Api, Config as ApiConfig};
@@ -98,6 +98,7 @@ impl Firstlight {
                 name: node_name,
                 host_ip: gateway.to_string(),
                 backoff_cap: Millis(u64::try_from(backoff.as_millis()).unwrap_or(u64::MAX)),
+                clock: Clock::wall(),
             },
             store.clone(),
             Channels { actions, events },

@@ -2,7 +2,7 @@
 
 use crate::runtime::{PATIENCE, Runtime, runtime};
 use firstlight_api::object::{Key, Resource, resources, text};
-use firstlight_node::{Node, NodeConfig};
+use firstlight_node::{Clock, Node, NodeConfig};
 use firstlight_pod::{Event, Millis, PodId};
 use firstlight_store::{Expect, Object, Options, Store, Write};
 use serde_json::{Value, json};
@@ -28,8 +28,12 @@ impl Scene {
 
     pub(crate) fn on(store: Store, folder: TempDir, recovered: Vec<(PodId, Vec<Event>)>) -> Scene {
         let (runtime, channels) = runtime();
-        let config =
-            NodeConfig { name: "node1".to_owned(), host_ip: "10.88.0.1".to_owned(), backoff_cap: Millis::secs(300) };
+        let config = NodeConfig {
+            name: "node1".to_owned(),
+            host_ip: "10.88.0.1".to_owned(),
+            backoff_cap: Millis::secs(300),
+            clock: Clock::wall(),
+        };
         let node = Node::start(config, store.clone(), channels, recovered);
         Scene { node, store, runtime, folder }
     }
