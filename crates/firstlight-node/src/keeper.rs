@@ -172,7 +172,10 @@ impl Keeper {
 
     fn pod_changed(&mut self, change: &Change) {
         if change.deleted {
-            self.object_gone(&id(&change.object.value));
+            let pod = &change.object.value;
+            if text(pod, &["spec", "nodeName"]) == self.config.name {
+                self.object_gone(&id(pod));
+            }
         } else {
             self.pod_is(&change.object);
         }
@@ -294,8 +297,12 @@ impl Keeper {
         });
     }
 
-    /// The object went without the pod's end (a forced deletion): the pod is ended at once.
+    /// The object went without the pod's end (a forced deletion, or a pod that was over): the pod is ended at once.
     fn object_gone(&mut self, id: &PodId) {
+        if !self.pods.contains_key(id) {
+            // It was over when this engine began, and has no worker: its volumes and logs are all that is left.
+            return self.ask_runtime(id.clone(), Do::Forget);
+        }
         let grace = Event::Deletion { at: self.clock.now(), grace: ORPHAN_GRACE };
         self.tell(id, Letter::Event(grace));
     }

@@ -56,6 +56,12 @@ impl Store {
 }
 
 impl Memory {
+    /// Another memory that holds what this one holds now.
+    #[must_use]
+    pub fn copy(&self) -> Memory {
+        Memory(Arc::new(Mutex::new(self.kept())))
+    }
+
     fn kept(&self) -> Kept {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
