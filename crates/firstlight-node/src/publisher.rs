@@ -22,6 +22,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 struct Word {
     status: Option<Status>,
+    /// How many statuses there were up to this one.
+    number: u64,
     /// The pod is forgotten: after its last status its object may go.
     forgotten: bool,
 }
@@ -30,6 +32,8 @@ struct Word {
 #[derive(Debug)]
 pub(crate) struct Publisher {
     word: watch::Sender<Word>,
+    /// The number of the status that the API has.
+    durable: watch::Receiver<u64>,
     task: JoinHandle<()>,
 }
 
@@ -37,8 +41,9 @@ impl Publisher {
     /// Starts the pod's writing task.
     pub(crate) fn start(store: Store, pod: PodId, stop: CancellationToken) -> Publisher {
         let (word, heard) = watch::channel(Word::default());
-        let task = tokio::spawn(Writer { store, pod, stop }.run(heard));
-        Publisher { word, task }
+        let (wrote, durable) = watch::channel(0);
+        let task = tokio::spawn(Writer { store, pod, stop, wrote }.run(heard));
+        Publisher { word, durable, task }
     }
 
     /// Hands a status over to be written, if it is not the one before. Answers whether it was handed over.
@@ -47,6 +52,7 @@ impl Publisher {
             let news = word.status.as_ref() != Some(status);
             if news {
                 word.status = Some(status.clone());
+                word.number += 1;
             }
             news
         })
@@ -57,10 +63,24 @@ impl Publisher {
         self.word.borrow().status.clone()
     }
 
+    /// Whether the API has everything that was handed over.
+    pub(crate) fn is_written(&self) -> bool {
+        *self.durable.borrow() == self.word.borrow().number
+    }
+
+    /// Waits for that.
+    pub(crate) async fn written(&mut self) {
+        let number = self.word.borrow().number;
+        // A writer that has ended writes nothing any more: its node stops.
+        if self.durable.wait_for(|durable| *durable == number).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
     /// Ends when everything handed over is written and, if the pod is `forgotten`, the object of a deleted pod is
     /// removed. While the node stops, what the disk refuses is left to the next engine.
     pub(crate) async fn end(self, forgotten: bool) {
-        let Publisher { word, task } = self;
+        let Publisher { word, durable: _, task } = self;
         word.send_modify(|word| word.forgotten = forgotten);
         drop(word);
         // A panic in it has been reported by then.
@@ -72,18 +92,21 @@ struct Writer {
     store: Store,
     pod: PodId,
     stop: CancellationToken,
+    wrote: watch::Sender<u64>,
 }
 
 impl Writer {
     async fn run(self, mut heard: watch::Receiver<Word>) {
         // Closed only after the last word was heard.
         while heard.changed().await.is_ok() {
-            let (status, forgotten) = {
+            let (status, number, forgotten) = {
                 let word = heard.borrow_and_update();
-                (word.status.clone(), word.forgotten)
+                (word.status.clone(), word.number, word.forgotten)
             };
-            if let Some(status) = status {
-                self.write(&status).await;
+            if let Some(status) = status
+                && self.write(&status).await
+            {
+                self.wrote.send_replace(number);
             }
             if forgotten {
                 self.remove().await;
@@ -91,7 +114,8 @@ impl Writer {
         }
     }
 
-    async fn write(&self, status: &Status) {
+    /// Whether the API has the status now, or has no pod to have it.
+    async fn write(&self, status: &Status) -> bool {
         self.change(|pod| {
             let new = write_status::apply(status, pod);
             let same = pod.get("status") == Some(&new);
@@ -103,7 +127,7 @@ impl Writer {
                 Some(pod)
             })
         })
-        .await;
+        .await
     }
 
     /// Takes the object of a deleted pod away, or, while others hold it by finalizers, says that its grace is over.
@@ -124,24 +148,26 @@ impl Writer {
     }
 
     /// Changes the pod's object as it is now; once more whenever somebody wrote in between. `None` from `change` means
-    /// that nothing is to be written, `Some(None)` that the object goes.
-    async fn change(&self, change: impl Fn(&Value) -> Option<Option<Value>>) {
+    /// that nothing is to be written, `Some(None)` that the object goes. Answers whether
+    /// that is so now: false only if the node stops first.
+    async fn change(&self, change: impl Fn(&Value) -> Option<Option<Value>>) -> bool {
         while let Some(object) = self.current() {
-            let Some(value) = change(&object.value) else { return };
+            let Some(value) = change(&object.value) else { return true };
             let write = Write { key: object.key.clone(), expect: Expect::At(object.revision), value };
             match self.store.commit(write).await {
-                Ok(_) | Err(Refused::Missing) => return,
+                Ok(_) | Err(Refused::Missing) => return true,
                 Err(Refused::Exists(_) | Refused::Stale(_)) => {}
                 Err(Refused::Unavailable(reason)) => {
                     tracing::warn!(pod = self.pod.name, reason, "cannot write the pod's status; trying again");
                     tokio::select! {
                         biased;
-                        () = self.stop.cancelled() => return,
+                        () = self.stop.cancelled() => return false,
                         () = tokio::time::sleep(PAUSE) => {}
                     }
                 }
             }
         }
+        true
     }
 
     /// The pod's object, if it is still this pod's.

@@ -63,17 +63,22 @@ impl Worker {
             if self.publisher.publish(&status) {
                 self.fold(&Event::Said { status: Box::new(status), at: now });
             }
+            // All that was folded so far is in the status that was handed over last.
+            let written = self.seen.waits_to_be_written() && self.publisher.is_written();
+            if written {
+                self.fold(&Event::Written);
+            }
             self.wait_for(waits);
             if forgets {
                 break true;
             }
             // What was done is news too: decided about at once, until nothing more is to be done.
-            if !quiet {
+            if !quiet || written {
                 continue;
             }
             match self.next(wake).await {
                 Turn::Letter(letter) => self.take(letter),
-                Turn::Timer => {}
+                Turn::Timer | Turn::Written => {}
                 Turn::Stop => break false,
             }
             // Everything that has arrived meanwhile belongs to the same decision.
@@ -95,6 +100,7 @@ impl Worker {
             biased;
             letter = self.inbox.recv() => letter.map_or(Turn::Stop, Turn::Letter),
             () = timer => Turn::Timer,
+            () = self.publisher.written(), if self.seen.waits_to_be_written() => Turn::Written,
         }
     }
 
@@ -136,5 +142,6 @@ impl Worker {
 enum Turn {
     Letter(Letter),
     Timer,
+    Written,
     Stop,
 }

@@ -40,6 +40,8 @@ pub enum Event {
         /// When. The first tells when this worker began.
         at: Now,
     },
+    /// The status that was said last is durable in the API, and says all that happened before this.
+    Written,
     /// Deletion was asked for, or its grace was shortened (TRM-2).
     Deletion {
         /// When the grace began.
@@ -265,7 +267,11 @@ impl Event {
                 exit.started_at = now.min(exit.started_at);
                 exit.finished_at = now.min(exit.finished_at);
             }
-            Event::Source { .. } | Event::NotAhead { .. } | Event::Discarded { .. } | Event::ProbeWarned { .. } => {}
+            Event::Written
+            | Event::Source { .. }
+            | Event::NotAhead { .. }
+            | Event::Discarded { .. }
+            | Event::ProbeWarned { .. } => {}
         }
     }
 }

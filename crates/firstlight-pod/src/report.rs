@@ -62,6 +62,7 @@ pub fn of_event(spec: &Spec, seen: &Seen, event: &Event) -> Vec<Report> {
         | Event::StartFailed { .. }
         | Event::HookDone { outcome: Ok(()), .. }
         | Event::Probed { outcome: Ok(()), .. }
+        | Event::Written
         | Event::Deletion { .. }
         | Event::Source { .. }
         | Event::VolumesReady { .. }

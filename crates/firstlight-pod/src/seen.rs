@@ -75,6 +75,7 @@ impl Seen {
         match event {
             Event::Asked { what, at } => self.asked(what, *at),
             Event::Said { status, at } => self.said(status, *at),
+            Event::Written => self.sandbox.written(),
             Event::Deletion { at, grace } => self.delete(*at, *grace),
             Event::Source { source, content } => {
                 self.sources.insert(source.clone(), content.clone());
@@ -133,6 +134,12 @@ impl Seen {
     #[must_use]
     pub fn pod_ip(&self) -> Option<&str> {
         self.sandbox.is_ready().then(|| self.sandbox.pod_ip()).flatten()
+    }
+
+    /// Whether something waits for [`Event::Written`].
+    #[must_use]
+    pub fn waits_to_be_written(&self) -> bool {
+        self.sandbox.unwritten_since().is_some()
     }
 
     /// What is known of a container; an empty history if nothing is.

@@ -84,6 +84,7 @@ impl Display for Event {
         match self {
             Event::Asked { what, .. } => write!(f, "asked: {what}"),
             Event::Said { status, .. } => write!(f, "said: {}", status.phase.as_str()),
+            Event::Written => write!(f, "what was said is written"),
             Event::Deletion { grace, .. } => write!(f, "deletion asked, grace {}", grace.go()),
             Event::Source { source, content: Some(content) } => write!(f, "{source} has {} keys", content.len()),
             Event::Source { source, content: None } => write!(f, "{source} does not exist"),

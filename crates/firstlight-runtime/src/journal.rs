@@ -1,4 +1,5 @@
-//! What happened in a sandbox, durably? Written by its shim alone, read by recovery and by every new connection.
+//! What happened in a sandbox, durably? Written by its shim, read by recovery and by every new connection; recovery
+//! completes the journal of a shim that died.
 //!
 //! One record per line: eight hexadecimal digits of CRC-32 (IEEE 802.3) over the JSON that follows a space. A line
 //! that is cut short or does not match its sum ends the journal: a crash can only ever damage the last one,
@@ -84,6 +85,23 @@ pub(crate) fn read(dir: &Path) -> io::Result<Found> {
     Ok(Found { records: parse(&std::fs::read(dir.join(FILE))?), writer })
 }
 
+/// Adds the end to the journal of a shim that died before it could.
+///
+/// # Errors
+/// If a shim writes it after all, or what the kernel answers.
+pub(crate) fn complete(dir: &Path, records: &[Record]) -> io::Result<()> {
+    let path = dir.join(FILE);
+    // Read before it is locked: closing any other descriptor of the file would let the lock go.
+    let whole: usize = whole_lines(&std::fs::read(&path)?).map(|(line, _)| line.len()).sum();
+    let mut file = OpenOptions::new().append(true).open(&path)?;
+    fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    // A line that was cut short would hide every record after it.
+    file.set_len(whole as u64)?;
+    file.write_all(records.iter().map(line).collect::<String>().as_bytes())?;
+    fdatasync(&file)?;
+    Ok(())
+}
+
 /// The shim that holds the lock of the journal in `dir`, if one lives.
 ///
 /// # Errors
@@ -100,12 +118,12 @@ fn line(record: &Record) -> String {
 }
 
 fn parse(bytes: &[u8]) -> Vec<Record> {
-    let mut records = Vec::new();
-    for line in bytes.split_inclusive(|&b| b == b'\n') {
-        let Some(record) = parse_line(line) else { break };
-        records.push(record);
-    }
-    records
+    whole_lines(bytes).map(|(_, record)| record).collect()
+}
+
+/// The lines up to the first that is damaged.
+fn whole_lines(bytes: &[u8]) -> impl Iterator<Item = (&[u8], Record)> {
+    bytes.split_inclusive(|&b| b == b'\n').map_while(|line| Some((line, parse_line(line)?)))
 }
 
 fn parse_line(line: &[u8]) -> Option<Record> {

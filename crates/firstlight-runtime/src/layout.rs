@@ -6,7 +6,7 @@
 //!   pods/UID/pod.json             whose this is, written first
 //!   pods/UID/volumes/NAME/
 //!   pods/UID/sandbox-N/           one per generation
-//!     journal                     what happened
+//!     journal                     what happened; alone it stays until a newer generation is made
 //!     etc/{hosts,hostname,resolv.conf}
 //!     containers/NAME-ATTEMPT/    config.json, termination-log, upper/, work/
 //!   logs/NAMESPACE_NAME_UID/CONTAINER/ATTEMPT.log
@@ -75,6 +75,14 @@ impl Layout {
 /// The generation that a directory of a pod is named for, if it is a sandbox's.
 pub(crate) fn sandbox_attempt(dir: &Path) -> Option<u32> {
     dir.file_name()?.to_str()?.strip_prefix("sandbox-")?.parse().ok()
+}
+
+/// The generations that a pod's directory has something of, in order.
+pub(crate) fn sandboxes(pod_dir: &Path) -> Vec<u32> {
+    let entries = std::fs::read_dir(pod_dir).into_iter().flatten().flatten();
+    let mut sandboxes: Vec<u32> = entries.filter_map(|entry| sandbox_attempt(&entry.path())).collect();
+    sandboxes.sort_unstable();
+    sandboxes
 }
 
 /// An instance's name in paths and cgroups.

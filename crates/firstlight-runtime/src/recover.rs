@@ -51,13 +51,7 @@ fn survivor(machine: &Machine, dir: &Path) -> Option<Survivor> {
         let _ = fs::remove_dir_all(dir);
         return None;
     };
-    let mut sandboxes: Vec<u32> = fs::read_dir(dir)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| layout::sandbox_attempt(&entry.path()))
-        .collect();
-    sandboxes.sort_unstable();
+    let mut sandboxes = layout::sandboxes(dir);
     let sandbox = sandboxes.pop();
     Some(Survivor { pod, sandbox, old: sandboxes })
 }
@@ -166,14 +160,17 @@ pub(crate) async fn bury(machine: &Arc<Machine>, pod: &PodId, attempt: u32, told
 }
 
 fn bury_now(machine: &Machine, pod: &PodId, attempt: u32, told: usize) -> Vec<Event> {
-    let records = end(machine, pod, attempt);
-    let mut events: Vec<Event> = records.iter().skip(told).filter_map(|record| record.event(attempt)).collect();
-    let gone = records.iter().any(|record| matches!(record, Record::Gone { .. }));
-    if !gone {
-        events.extend(unseen_ends(&records));
-        events.push(Event::SandboxGone { attempt, at: Now(now()) });
+    let mut records = end(machine, pod, attempt);
+    if !records.iter().any(|record| matches!(record, Record::Gone { .. })) {
+        let mut rest = unseen_ends(&records);
+        rest.push(Record::Gone { at: now() });
+        // Every later engine tells the same ends. Where they cannot be written it tells others: unseen as well.
+        if let Err(error) = journal::complete(&machine.layout.sandbox(&pod.uid, attempt), &rest) {
+            tracing::warn!(pod = %pod.name, attempt, %error, "writing down the end of a sandbox that died");
+        }
+        records.extend(rest);
     }
-    events
+    records.iter().skip(told).filter_map(|record| record.event(attempt)).collect()
 }
 
 /// Kills a sandbox's shim and whatever runs in it, and answers with its journal, complete now.
@@ -193,7 +190,7 @@ pub(crate) fn end(machine: &Machine, pod: &PodId, attempt: u32) -> Vec<Record> {
 }
 
 /// The ends nobody saw: of every container that was started, or may have been.
-fn unseen_ends(records: &[Record]) -> Vec<Event> {
+fn unseen_ends(records: &[Record]) -> Vec<Record> {
     let mut ids: BTreeMap<Instance, String> = BTreeMap::new();
     let mut running: BTreeMap<Instance, (u64, bool)> = BTreeMap::new();
     for record in records {
@@ -213,10 +210,10 @@ fn unseen_ends(records: &[Record]) -> Vec<Event> {
             | Record::Gone { .. } => {}
         }
     }
-    let mut events = Vec::new();
+    let mut ends = Vec::new();
     for (instance, (since, started)) in running {
         if !started {
-            events.push(Event::Started { instance: instance.clone(), at: Now(since) });
+            ends.push(Record::Started { instance: instance.clone(), at: since });
         }
         let exit = Exit {
             code: 255,
@@ -227,9 +224,9 @@ fn unseen_ends(records: &[Record]) -> Vec<Event> {
             started_at: Now(since),
             finished_at: Now(now()),
         };
-        events.push(Event::Exited { instance, exit });
+        ends.push(Record::Exited { instance, exit });
     }
-    events
+    ends
 }
 
 fn view(sandbox: Option<u32>, events: &[Event]) -> View {

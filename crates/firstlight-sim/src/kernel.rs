@@ -52,8 +52,6 @@ enum Due {
     Tell(PodId, Event),
     /// It has the image, or has not.
     Pulled { pod: PodId, instance: Instance, image: String },
-    /// It has removed what was left of a sandbox that is gone.
-    TakenDown(String, u32),
     /// It has removed everything of a pod.
     Forgotten(String),
     /// A sandbox's own process takes a step.
@@ -129,6 +127,7 @@ impl Kernel {
                 self.ask_in(pod, takes, Step::Probed(instance, probe, outcome));
             }
             Do::Retire { instance, reason } => self.ask(pod, Step::Retire(instance, reason)),
+            Do::RestartAll { walk, because } => self.ask(pod, Step::RestartAll(walk, because)),
             Do::Signal { instance, signal } => self.ask(pod, Step::Signal(instance, signal == Signal::Kill)),
             Do::RemoveSandbox { attempt } => match self.sandbox(&pod.uid).filter(|s| s.attempt == attempt) {
                 Some(sandbox) if sandbox.alive => self.ask(pod, Step::End),
@@ -170,10 +169,10 @@ impl Kernel {
         }
     }
 
-    /// What a new engine finds, pod by pod. What is left of dead sandboxes is removed then.
-    pub(crate) fn recovered(&mut self) -> Vec<(PodId, Vec<Event>)> {
+    /// What a new engine finds, pod by pod: the journal of the newest sandbox, whether it lives or not.
+    pub(crate) fn recovered(&self) -> Vec<(PodId, Vec<Event>)> {
         let mut found = Vec::new();
-        for pod in self.pods.values_mut() {
+        for pod in self.pods.values() {
             let mut events = pod.sandbox.as_ref().map(|sandbox| sandbox.journal.clone()).unwrap_or_default();
             if self.flaw == Some(Flaw::JournalForgetsEnds) {
                 events.retain(
@@ -181,7 +180,6 @@ impl Kernel {
                 );
             }
             found.push((pod.id.clone(), events));
-            pod.sandbox = pod.sandbox.take().filter(|sandbox| sandbox.alive);
         }
         found
     }
@@ -199,11 +197,6 @@ impl Kernel {
                 let (image_id, pulled, at) = (digest(&image), Some((PULL, 1_000_000)), self.now);
                 self.told.push((pod, Event::ImageReady { instance, image, image_id, pulled, at }));
             }
-            Due::TakenDown(uid, attempt) => {
-                if let Some(pod) = self.pods.get_mut(&uid) {
-                    pod.sandbox = pod.sandbox.take().filter(|sandbox| sandbox.attempt != attempt);
-                }
-            }
             Due::Forgotten(uid) => {
                 self.witness.forgotten(&uid);
                 if self.flaw != Some(Flaw::LeavesADirectory) {
@@ -216,7 +209,7 @@ impl Kernel {
 
     fn create_sandbox(&mut self, pod: &PodId, attempt: u32) {
         self.claim(pod);
-        if self.sandbox(&pod.uid).is_some() {
+        if self.sandbox(&pod.uid).is_some_and(|sandbox| sandbox.alive || sandbox.attempt == attempt) {
             return;
         }
         if self.goes_wrong(40) {

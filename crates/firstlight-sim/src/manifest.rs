@@ -2,7 +2,7 @@
 //!
 //! | command | what it does |
 //! | --- | --- |
-//! | `end CODE MS` | ends with this code after about so long |
+//! | `end CODE MS` | ends with this code within so long |
 //! | `toss PERCENT MS` | ends with 1 that often, else with 0 |
 //! | `flaky PERCENT MS` | the same while things go wrong; where all is calm it runs |
 //! | `run` | runs until it is asked to stop |
@@ -60,7 +60,9 @@ fn init(index: u64, luck: &mut Luck) -> Value {
         return sidecar;
     }
     let program = *luck.one(&[&["end", "0", "300"], &["end", "0", "20"], &["toss", "30", "200"]]);
-    container(&format!("init{index}"), program, luck)
+    let mut init = container(&format!("init{index}"), program, luck);
+    restart_all(&mut init, luck);
+    init
 }
 
 fn main(index: u64, policy: &str, luck: &mut Luck) -> Value {
@@ -70,6 +72,7 @@ fn main(index: u64, policy: &str, luck: &mut Luck) -> Value {
     };
     let program = *luck.one(programs);
     let mut main = container(&format!("main{index}"), program, luck);
+    restart_all(&mut main, luck);
     probe(&mut main, "startupProbe", luck);
     probe(&mut main, "livenessProbe", luck);
     probe(&mut main, "readinessProbe", luck);
@@ -87,6 +90,15 @@ fn container(name: &str, program: &[&str], luck: &mut Luck) -> Value {
         container["env"] = json!([{"name": "K", "valueFrom": source}]);
     }
     container
+}
+
+/// Some containers that fail have all of their pod begin again (RST-12).
+fn restart_all(container: &mut Value, luck: &mut Luck) {
+    if luck.happens(100) {
+        container["restartPolicy"] = json!("Never");
+        container["restartPolicyRules"] =
+            json!([{"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [1]}}]);
+    }
 }
 
 fn probe(container: &mut Value, kind: &str, luck: &mut Luck) {

@@ -71,12 +71,15 @@ impl Reader {
     pub(crate) fn judge(&mut self, object: &Object, witness: &Witness) {
         let pod = &object.value;
         let (uid, phase) = (text(pod, &["metadata", "uid"]), text(pod, &["status", "phase"]));
+        // Nothing waits any more: what does not run has ended, for good.
+        let waits = statuses(pod).any(|status| status.pointer("/state/waiting").is_some());
         let ready = conditions(pod).any(|c| c["type"] == "Ready" && c["status"] == "True");
+        let ended = statuses(pod).any(|status| is_main(pod, status) && status.pointer("/state/terminated").is_some());
         let runs = witness.running(uid);
         let wrong = match phase {
             "Succeeded" | "Failed" if runs.is_empty() => None,
             "Succeeded" | "Failed" => Some(format!("it is {phase} and {runs:?} run")),
-            "Running" if ready => {
+            "Running" if !waits && (ready || ended) => {
                 let shown: Vec<&str> = statuses(pod).filter(|s| is_running(s)).map(|s| text(s, &["name"])).collect();
                 let agree = shown.len() == runs.len() && shown.iter().all(|name| runs.contains(*name));
                 (!agree).then(|| format!("{shown:?} are said to run and {runs:?} do"))
@@ -97,7 +100,9 @@ fn untrue(uid: &str, status: &Value, witness: &Witness) -> Option<String> {
     }
     let ended = status.pointer("/state/terminated")?;
     let code = ended["exitCode"].as_i64();
-    let unknown = code == Some(255) || text(ended, &["reason"]) == "ContainerStatusUnknown";
+    // Words for an end that nobody saw, or that does not count any more (RST-12).
+    let formal = matches!(text(ended, &["reason"]), "ContainerStatusUnknown" | "RestartingAllContainers");
+    let unknown = code == Some(255) || formal;
     match witness.end_of(uid, &instance(restarts)) {
         _ if unknown => None,
         Some(Some(real)) if Some(i64::from(real)) == code => None,
@@ -137,6 +142,10 @@ pub(crate) fn is_going(pod: &Value) -> bool {
 fn statuses(pod: &Value) -> impl Iterator<Item = &Value> {
     let list = |field: &str| pod["status"][field].as_array().into_iter().flatten();
     list("initContainerStatuses").chain(list("containerStatuses"))
+}
+
+fn is_main(pod: &Value, status: &Value) -> bool {
+    pod["status"]["containerStatuses"].as_array().is_some_and(|mains| mains.contains(status))
 }
 
 fn conditions(pod: &Value) -> impl Iterator<Item = &Value> {

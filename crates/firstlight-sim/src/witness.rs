@@ -62,6 +62,14 @@ impl Witness {
         self.violations.extend(wrong.map(|wrong| format!("{uid}: {instance:?} starts in sandbox {sandbox}: {wrong}")));
     }
 
+    /// Everything in the sandbox is to run again, from the first init step on (RST-12).
+    pub(crate) fn begins_again(&mut self, uid: &str) {
+        if let Some(ran) = self.pods.get_mut(uid) {
+            ran.begun.clear();
+            ran.done.clear();
+        }
+    }
+
     /// A container's process ended.
     pub(crate) fn ends(&mut self, uid: &str, instance: &Instance, code: Option<i32>) {
         let Some(ran) = self.pods.get_mut(uid) else { return };

@@ -310,6 +310,7 @@ fn in_short(what: &Do) -> String {
         | Do::Hook { .. }
         | Do::Probe { .. }
         | Do::Retire { .. }
+        | Do::RestartAll { .. }
         | Do::Signal { .. }
         | Do::RemoveSandbox { .. }
         | Do::Forget => format!("{what:?}"),

@@ -3,6 +3,7 @@
 
 use super::life::Ending;
 use super::restart_all;
+use super::sandbox;
 use super::stop::{self, Grace};
 use super::turn::{Role, Turn};
 use crate::action::Do;
@@ -53,6 +54,9 @@ fn take_down(turn: &mut Turn<'_>, ending: &Ending) {
         }
         Sandbox::Creating { since, .. } => {
             turn.wait(None, "SandboxCreating", "the sandbox to come up, to take it down", *since);
+        }
+        Sandbox::Gone { at, written: false, .. } if turn.seen.deletion.is_some() => {
+            sandbox::wait_to_be_written(turn, *at);
         }
         Sandbox::Never | Sandbox::Failed { .. } | Sandbox::Gone { .. } => forget(turn),
     }

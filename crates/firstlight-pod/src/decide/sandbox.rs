@@ -4,7 +4,7 @@ use super::turn::Turn;
 use crate::action::Do;
 use crate::backoff::doubled;
 use crate::seen::Sandbox;
-use crate::time::Millis;
+use crate::time::{Millis, Now};
 
 /// The first wait after a sandbox could not be made; doubled each time.
 const RETRY: Millis = Millis::secs(1);
@@ -29,9 +29,16 @@ pub(crate) fn ready(turn: &mut Turn<'_>) -> bool {
             }
         }
         Sandbox::Never => make(turn, "the pod has no sandbox"),
-        Sandbox::Gone { .. } => make(turn, "the pod's sandbox ended"),
+        Sandbox::Gone { at, written: false, .. } => wait_to_be_written(turn, *at),
+        Sandbox::Gone { written: true, .. } => make(turn, "the pod's sandbox ended"),
     }
     false
+}
+
+/// Whatever removes the journal of the sandbox before must wait until the API knows what it tells: an engine that was
+/// killed in between would run again what is done.
+pub(crate) fn wait_to_be_written(turn: &mut Turn<'_>, since: Now) {
+    turn.wait(None, "StatusUnwritten", "the API to know what became of the sandbox before", since);
 }
 
 fn make(turn: &mut Turn<'_>, why: &str) {

@@ -14,8 +14,9 @@ pub(crate) enum Sandbox {
     Ready { attempt: u32, pod_ip: String, host_ip: String, since: Now, removing: Option<Now> },
     /// It could not be made; nothing of it is left.
     Failed { attempt: u32, message: String, at: Now, failures: u32 },
-    /// It was up and is not any more.
-    Gone { attempt: u32, at: Now, pod_ip: Option<String>, host_ip: Option<String> },
+    /// It was up and is not any more. What became of its containers is `written` once the API has it; until then its
+    /// journal alone knows.
+    Gone { attempt: u32, at: Now, pod_ip: Option<String>, host_ip: Option<String>, written: bool },
 }
 
 impl Sandbox {
@@ -95,6 +96,24 @@ impl Sandbox {
 
     pub(crate) fn gone(&mut self, attempt: u32, at: Now) {
         let (pod_ip, host_ip) = (self.pod_ip().map(str::to_owned), self.host_ip().map(str::to_owned));
-        *self = Sandbox::Gone { attempt, at, pod_ip, host_ip };
+        *self = Sandbox::Gone { attempt, at, pod_ip, host_ip, written: false };
+    }
+
+    pub(crate) fn written(&mut self) {
+        if let Sandbox::Gone { written, .. } = self {
+            *written = true;
+        }
+    }
+
+    /// Since when it is known by its journal alone what became of it.
+    pub(crate) fn unwritten_since(&self) -> Option<Now> {
+        match self {
+            Sandbox::Gone { at, written: false, .. } => Some(*at),
+            Sandbox::Gone { written: true, .. }
+            | Sandbox::Never
+            | Sandbox::Creating { .. }
+            | Sandbox::Ready { .. }
+            | Sandbox::Failed { .. } => None,
+        }
     }
 }

@@ -166,6 +166,7 @@ impl Watch {
             }
             Event::Asked { .. }
             | Event::Said { .. }
+            | Event::Written
             | Event::Source { .. }
             | Event::Pulling { .. }
             | Event::Starting { .. } => {}

@@ -28,6 +28,8 @@ enum Fate {
     Stops(usize, Option<(i32, u64)>),
     Starts(usize, u64),
     SandboxRefused,
+    DiskStops,
+    DiskWrites,
     Mends,
     SourceSet(bool),
     ImageChanges(usize),
@@ -147,6 +149,8 @@ fn fates() -> impl Strategy<Value = Fate> {
         1 => (which.clone(), stops).prop_map(|(i, end)| Fate::Stops(i, end)),
         2 => (which.clone(), 1_u64..200).prop_map(|(i, long)| Fate::Starts(i, long)),
         1 => Just(Fate::SandboxRefused),
+        1 => Just(Fate::DiskStops),
+        2 => Just(Fate::DiskWrites),
         3 => Just(Fate::Mends),
         3 => any::<bool>().prop_map(Fate::SourceSet),
         1 => which.prop_map(Fate::ImageChanges),
@@ -196,6 +200,8 @@ fn befall(world: &mut World, fate: &Fate) {
         Fate::CreateRefused(index, step) => drop(manners.refused.insert(name(index), (*step, "no".to_owned()))),
         Fate::Stops(index, end) => drop(manners.stops.insert(name(index), *end)),
         Fate::Starts(index, long) => drop(manners.starts.insert(name(index), *long)),
+        Fate::DiskStops => world.manners.disk_stopped = true,
+        Fate::DiskWrites => drop(world.disk_goes_on()),
         Fate::SandboxRefused => manners.no_sandbox = Some("no".to_owned()),
         Fate::Mends => {
             manners.images.clear();
@@ -261,6 +267,7 @@ proptest! {
     ) {
         let mut world = live(spec, delay, &life);
         if !world.forgotten {
+            world.disk_goes_on();
             world.delete(Millis::secs(10));
             // Grace, floors and one hook's time, and the answers to what is under way.
             let until = world.now.plus(Millis::secs(120));

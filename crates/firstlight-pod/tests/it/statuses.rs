@@ -67,7 +67,7 @@ fn t527_and_pha_11_reason_and_message_stay_as_long_as_the_phase() {
 #[test]
 fn t528_and_pha_11_reason_and_message_go_with_the_phase() {
     let mut world = World::new(pod());
-    world.api = Status { reason: "Odd".to_owned(), message: "words".to_owned(), ..Status::default() };
+    world.api_holds(Status { reason: "Odd".to_owned(), message: "words".to_owned(), ..Status::default() });
     world.begin();
     world.pass(Now(100));
     let Status { phase, reason, message, .. } = &world.api;
@@ -78,7 +78,7 @@ fn t528_and_pha_11_reason_and_message_go_with_the_phase() {
 fn syn_3_a_final_status_starts_nothing() {
     for phase in [Phase::Succeeded, Phase::Failed] {
         let mut world = World::new(pod());
-        world.api = Status { phase, ..Status::default() };
+        world.api_holds(Status { phase, ..Status::default() });
         let mut turned = world.begin();
         turned.extend(world.pass(Now(100_000)));
         assert!(turned.iter().all(|turned| turned.plan.actions.is_empty()), "{phase:?}");

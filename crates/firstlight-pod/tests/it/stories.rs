@@ -251,6 +251,11 @@ pub(crate) fn happen(world: &mut World, words: &[&str], line: &str) -> Vec<Turne
         }
         ["sandbox", "dies"] => world.sandbox_dies(),
         ["reboot"] => world.reboot(),
+        ["disk", "stops"] => {
+            world.manners.disk_stopped = true;
+            Vec::new()
+        }
+        ["disk", "writes"] => world.disk_goes_on(),
         ["image", name, image] => {
             let of_init = world.spec.inits.iter_mut().map(|init| match init {
                 Init::Once(container) | Init::Sidecar(container) => container,

@@ -26,8 +26,10 @@ pub(crate) struct World {
     pub(crate) seen: Seen,
     pub(crate) now: Now,
     pub(crate) manners: Manners,
-    /// What the API holds.
+    /// What the API was told.
     pub(crate) api: Status,
+    /// What of that is on its disk.
+    durable: Status,
     /// Conditions that others wrote into the status.
     pub(crate) gates: Vec<Condition>,
     pub(crate) deletion: Option<(Now, Millis)>,
@@ -54,6 +56,7 @@ impl World {
             now: Now(0),
             manners: Manners::default(),
             api: Status::default(),
+            durable: Status::default(),
             gates: Vec::new(),
             deletion: None,
             forgotten: false,
@@ -90,11 +93,12 @@ impl World {
             | Event::NotAhead { .. }
             | Event::Asked { .. }
             | Event::Said { .. }
+            | Event::Written
             | Event::Deletion { .. }
             | Event::Source { .. } => false,
         });
         self.seen = self.known_to_the_next();
-        let before = self.api.clone();
+        let before = std::mem::replace(&mut self.api, self.durable.clone());
         let turned = self.turns(Vec::new());
         if compares {
             laws::unchanged_by_a_restart(&before, &turned[0].plan.status);
@@ -104,14 +108,14 @@ impl World {
 
     /// Whether an engine that began now has all that it takes to say what this one says.
     fn next_engine_says_the_same(&self) -> bool {
-        !self.rebooted && self.deletion.is_none()
+        !self.rebooted && self.deletion.is_none() && self.api == self.durable
     }
 
     /// What an engine that began now would know: the API and the journal.
     fn known_to_the_next(&self) -> Seen {
         let mut seen = Seen::default();
-        let conditions = self.api.conditions.iter().chain(&self.gates).cloned().collect();
-        let status = Status { conditions, ..self.api.clone() };
+        let conditions = self.durable.conditions.iter().chain(&self.gates).cloned().collect();
+        let status = Status { conditions, ..self.durable.clone() };
         seen.fold(&Event::Said { status: Box::new(status), at: self.now });
         for source in self.spec.sources() {
             let content = self.sources.get(&source).cloned().flatten();
@@ -200,6 +204,32 @@ impl World {
         turned
     }
 
+    /// The API holds this from the beginning.
+    pub(crate) fn api_holds(&mut self, status: Status) {
+        self.durable.clone_from(&status);
+        self.api = status;
+    }
+
+    /// The disk takes writes again.
+    pub(crate) fn disk_goes_on(&mut self) -> Vec<Turned> {
+        self.manners.disk_stopped = false;
+        self.turns(Vec::new())
+    }
+
+    /// The disk is quick, where it takes writes: what was said is written before anything else happens. Whether
+    /// something waited for that.
+    fn writes(&mut self) -> bool {
+        if self.manners.disk_stopped {
+            return false;
+        }
+        self.durable.clone_from(&self.api);
+        let waited = self.seen.waits_to_be_written();
+        if waited {
+            self.seen.fold(&Event::Written);
+        }
+        waited
+    }
+
     fn lose_sandbox(&mut self) -> Option<Event> {
         let attempt = match (self.journal.first(), self.journal.last()) {
             (_, Some(Event::SandboxGone { .. })) => return None,
@@ -238,7 +268,8 @@ impl World {
             }
             self.known_waits.clone_from(&plan.waits);
             self.wake = plan.wake;
-            let quiet = plan.actions.is_empty();
+            let written = self.writes();
+            let quiet = plan.actions.is_empty() && !written;
             turned.push(Turned { at: self.now, plan, reports: std::mem::take(&mut reports) });
             if quiet {
                 if self.next_engine_says_the_same() {

@@ -31,6 +31,16 @@ fn what_is_added_is_read_back() {
 }
 
 #[test]
+fn the_journal_of_a_shim_that_died_is_completed_after_its_last_whole_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let cut = [written(), b"0123".to_vec()].concat();
+    std::fs::write(dir.path().join(FILE), cut).unwrap();
+    complete(dir.path(), &[Record::Gone { at: 9 }]).unwrap();
+    let all: Vec<Record> = records().into_iter().chain([Record::Gone { at: 9 }]).collect();
+    assert_eq!(read(dir.path()).unwrap().records, all);
+}
+
+#[test]
 fn a_journal_is_never_begun_twice() {
     let dir = tempfile::tempdir().unwrap();
     drop(Journal::begin(dir.path()).unwrap());

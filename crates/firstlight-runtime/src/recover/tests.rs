@@ -4,21 +4,21 @@ fn instance(name: &str) -> Instance {
     Instance { container: name.to_owned(), attempt: 0 }
 }
 
-fn ends(records: &[Record]) -> Vec<Event> {
+fn ends(records: &[Record]) -> Vec<Record> {
     unseen_ends(records)
         .into_iter()
-        .map(|event| match event {
-            Event::Exited { instance, exit } => {
-                Event::Exited { instance, exit: Exit { finished_at: Now(0), message: String::new(), ..exit } }
+        .map(|record| match record {
+            Record::Exited { instance, exit } => {
+                Record::Exited { instance, exit: Exit { finished_at: Now(0), message: String::new(), ..exit } }
             }
             other => other,
         })
         .collect()
 }
 
-fn unknown(name: &str, since: u64) -> Event {
+fn unknown(name: &str, since: u64) -> Record {
     let exit = Exit { code: 255, unknown: true, id: "id".to_owned(), started_at: Now(since), ..Exit::default() };
-    Event::Exited { instance: instance(name), exit }
+    Record::Exited { instance: instance(name), exit }
 }
 
 fn creating(name: &str) -> Record {
@@ -34,7 +34,7 @@ fn row_5_a_running_container_ends_unknown() {
 #[test]
 fn row_4_a_container_that_may_have_run_counts_as_having_run() {
     let records = [creating("a"), Record::Starting { instance: instance("a"), at: 5 }];
-    let started = Event::Started { instance: instance("a"), at: Now(5) };
+    let started = Record::Started { instance: instance("a"), at: 5 };
     assert_eq!(ends(&records), [started, unknown("a", 5)]);
 }
 

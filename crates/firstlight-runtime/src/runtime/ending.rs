@@ -2,10 +2,12 @@
 
 use super::machine::Machine;
 use crate::journal;
+use crate::layout;
 use crate::network::{Netlink, detach, interface_name};
 use crate::volumes;
 use firstlight_pod::PodId;
 use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -18,7 +20,8 @@ const LINGER: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// Removes all of a sandbox that has ended or never came to be: its processes, if any are left, its cgroups, its
-/// interface, its directories. Its address is free after that.
+/// interface, its directories. Its address is free after that. The journal of the pod's newest sandbox stays: it tells
+/// what is done until a newer one is made, which is asked for only when the API knows.
 pub(crate) fn sandbox(machine: &Machine, pod: &PodId, attempt: u32, child: Option<Child>) {
     let dir = machine.layout.sandbox(&pod.uid, attempt);
     await_shim(&dir, child);
@@ -30,9 +33,33 @@ pub(crate) fn sandbox(machine: &Machine, pod: &PodId, attempt: u32, child: Optio
     let interface = interface_name(&pod.uid, attempt);
     report(Netlink::open().and_then(|mut host| detach(&mut host, &interface)), "removing interface", &interface);
     machine.release_address(&pod.uid, attempt);
-    for dir in [machine.layout.sandbox_run(&pod.uid, attempt), dir] {
+    remove(&machine.layout.sandbox_run(&pod.uid, attempt));
+    if layout::sandboxes(&machine.layout.pod(&pod.uid)).into_iter().all(|other| other <= attempt) {
+        strip(&dir);
+    } else {
         remove(&dir);
     }
+}
+
+/// Removes what is kept of sandboxes that are older than this one, but for those that are still being taken down.
+pub(crate) fn older(machine: &Machine, pod: &PodId, attempt: u32, ending: &HashSet<u32>) {
+    let older = layout::sandboxes(&machine.layout.pod(&pod.uid)).into_iter().filter(|other| *other < attempt);
+    for other in older.filter(|other| !ending.contains(other)) {
+        remove(&machine.layout.sandbox(&pod.uid, other));
+    }
+}
+
+/// Leaves nothing of a sandbox's directory but its journal, if it has one.
+fn strip(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten().filter(|entry| entry.file_name() != journal::FILE) {
+        let path = entry.path();
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => remove(&path),
+            Ok(_) | Err(_) => report(fs::remove_file(&path), "removing", &path.display().to_string()),
+        }
+    }
+    // Not empty if the journal is there.
+    let _ = fs::remove_dir(dir);
 }
 
 /// Removes all of a pod: volumes, logs, directories, cgroup. Its sandboxes must be gone.

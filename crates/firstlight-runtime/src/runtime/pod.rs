@@ -184,6 +184,7 @@ impl Pod {
             Ok(live) => {
                 self.sandbox = Some(live);
                 self.view.send_modify(|view| view.sandbox = Some(attempt));
+                self.forget_older();
             }
             Err(error) => {
                 self.tell(Event::SandboxFailed { attempt, message: format!("{error:#}"), at: Now(now()) }).await;
@@ -428,7 +429,10 @@ impl Pod {
         match done {
             Done::Volumes(result) => self.volumes_done(result).await,
             Done::Pulled { instance, image, result } => self.pulled(instance, image, *result).await,
-            Done::Ended(attempt) => drop(self.ending.remove(&attempt)),
+            Done::Ended(attempt) => {
+                self.ending.remove(&attempt);
+                self.forget_older();
+            }
             Done::Swept => {}
         }
     }
@@ -473,6 +477,16 @@ impl Pod {
                 Done::Ended(attempt)
             });
         }
+    }
+
+    /// Removes what is kept of older sandboxes, if there is a newer one.
+    fn forget_older(&mut self) {
+        let Some(attempt) = self.sandbox.as_ref().map(|live| live.attempt) else { return };
+        let (machine, pod, ending) = (self.machine.clone(), self.id.clone(), self.ending.clone());
+        self.jobs.spawn_blocking(move || {
+            ending::older(&machine, &pod, attempt, &ending);
+            Done::Swept
+        });
     }
 
     /// Removes the writable layer of a container that is over.

@@ -6,7 +6,7 @@ use firstlight_pod::Millis;
 /// A program of the imaginary kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Program {
-    /// Ends with this code after about so long.
+    /// Ends with this code within so long.
     End(i32, Millis),
     /// Ends with 1 so many times in a hundred, else with 0.
     Toss(u64, Millis),
@@ -35,13 +35,13 @@ impl Program {
     /// How it ends by itself, and when. Nothing fails where all is calm.
     pub(crate) fn ends(self, calm: bool, luck: &mut Luck) -> Option<(Millis, i32)> {
         match self {
-            Program::End(code, usual) => Some((luck.about(usual), code)),
-            Program::Toss(percent, usual) => {
+            Program::End(code, most) => Some((within(most, luck), code)),
+            Program::Toss(percent, most) => {
                 let fails = luck.happens(percent * 10) && !calm;
-                Some((luck.about(usual), i32::from(fails)))
+                Some((within(most, luck), i32::from(fails)))
             }
             Program::Flaky(_, _) if calm => None,
-            Program::Flaky(percent, usual) => Some((luck.about(usual), i32::from(luck.happens(percent * 10)))),
+            Program::Flaky(percent, most) => Some((within(most, luck), i32::from(luck.happens(percent * 10)))),
             Program::Run | Program::Stubborn => None,
         }
     }

@@ -45,6 +45,8 @@ pub(super) enum Step {
     Signal(Instance, bool),
     /// Write down why one is to end.
     Retire(Instance, StopReason),
+    /// Write down that everything is to run again.
+    RestartAll(u32, Instance),
     /// A hook ended.
     HookDone(Instance, Hook, Result<(), String>),
     /// A probe was tried.
@@ -118,6 +120,13 @@ impl Kernel {
             Step::Retire(instance, reason) => {
                 if sandbox.runs(&instance) {
                     self.write(uid, Event::Retired { instance, reason, at: now });
+                }
+            }
+            Step::RestartAll(walk, because) => {
+                let begun = |event: &Event| matches!(event, Event::RestartAll { walk: begun, .. } if *begun >= walk);
+                if !sandbox.journal.iter().any(begun) {
+                    self.witness.begins_again(uid);
+                    self.write(uid, Event::RestartAll { walk, because, at: now });
                 }
             }
             Step::HookDone(instance, hook, outcome) => {
@@ -197,13 +206,12 @@ impl Kernel {
 
     /// Ends everything in the sandbox, and the sandbox.
     fn ends(&mut self, uid: &str, attempt: u32) {
-        let leaves = self.flaw == Some(Flaw::LeavesARunner);
         let Some(sandbox) = self.living(uid, attempt) else { return };
         let running: Vec<Instance> = sandbox.containers.keys().filter(|of| sandbox.runs(of)).cloned().collect();
         let starting = |container: &Container| matches!(container, Container::Starting(_));
         let begun: Vec<Instance> =
             sandbox.containers.iter().filter(|(_, c)| starting(c)).map(|(of, _)| of.clone()).collect();
-        for instance in running.iter().filter(|_| !leaves) {
+        for instance in &running {
             self.exits(uid, instance, 137);
         }
         for instance in &begun {
@@ -215,7 +223,7 @@ impl Kernel {
 
     /// The sandbox's process is killed, and what runs in it with it: nobody sees their ends.
     pub(super) fn sandbox_dies(&mut self, uid: &str) {
-        let now = self.now;
+        let (now, leaves) = (self.now, self.flaw == Some(Flaw::LeavesARunner));
         let Some(sandbox) = self.pods.get_mut(uid).and_then(|pod| pod.sandbox.as_mut()) else { return };
         if !sandbox.alive {
             return;
@@ -232,7 +240,9 @@ impl Kernel {
                 Container::Created(_) | Container::Over => continue,
             };
             *container = Container::Over;
-            self.witness.ends(uid, instance, None);
+            if !leaves {
+                self.witness.ends(uid, instance, None);
+            }
             let exit = Exit {
                 code: 255,
                 unknown: true,
@@ -256,8 +266,6 @@ impl Kernel {
             let serial = sandbox.serial;
             self.witness.gone(uid, serial);
         }
-        let takes = self.luck.about(super::HANDWORK);
-        self.do_in(takes, Due::TakenDown(uid.to_owned(), attempt));
     }
 
     fn living(&mut self, uid: &str, attempt: u32) -> Option<&mut Sandbox> {

@@ -85,9 +85,10 @@ fn take(world: &mut World, step: &str) -> Vec<Turned> {
             world.laws.never_started(name);
             let starts = |event: &Event| matches!(event, Event::Starting { .. } | Event::Started { .. });
             world.journal.retain(|event| !starts(event) || of(event).as_deref() != Some(*name));
-            let mut told = world.api.inits.iter_mut().chain(&mut world.api.mains);
-            let told = told.find(|told| told.name == *name).unwrap();
+            let mut status = world.api.clone();
+            let told = status.inits.iter_mut().chain(&mut status.mains).find(|told| told.name == *name).unwrap();
             *told = ContainerStatus { name: (*name).to_owned(), ..ContainerStatus::default() };
+            world.api_holds(status);
             Vec::new()
         }
         ["forgotten", name] => {

@@ -22,6 +22,8 @@ pub(crate) struct Manners {
     pub(crate) hooks: BTreeMap<(String, Hook), Option<String>>,
     /// How a container ends when asked to stop: code and time; `None` if it ignores that.
     pub(crate) stops: BTreeMap<String, Option<(i32, u64)>>,
+    /// The API's disk takes no writes: what is said is lost with the engine.
+    pub(crate) disk_stopped: bool,
     /// Sandboxes cannot be made.
     pub(crate) no_sandbox: Option<String>,
     /// Volumes that cannot be set up, and why.
@@ -41,6 +43,7 @@ impl Default for Manners {
             failing: BTreeSet::new(),
             hooks: BTreeMap::new(),
             stops: BTreeMap::new(),
+            disk_stopped: false,
             no_sandbox: None,
             volumes: None,
             runs: BTreeMap::new(),

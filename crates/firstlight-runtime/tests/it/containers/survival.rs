@@ -79,6 +79,40 @@ fn kre_1_containers_go_on_without_an_engine_and_the_next_one_learns_everything()
 }
 
 #[test]
+fn what_became_of_a_sandbox_is_told_to_every_engine_until_a_newer_one_is_made() {
+    with_world(async |world| {
+        world.sandbox().await;
+        world.run("main", script("exit 42")).await;
+        world.ask(Do::RemoveSandbox { attempt: 0 }).await;
+        world.until(|event| matches!(event, Event::SandboxGone { .. }).then_some(())).await;
+        for _ in 0..2 {
+            let recovered = world.restart_engine(|_| ()).await;
+            let told = ["ready", "created main", "starting main", "started main", "exited main 42", "gone"];
+            assert_eq!(words(&recovered[0].events), told);
+        }
+        world.sandbox_of(1).await;
+        let older = world.config.data.join("pods").join(&world.pod.uid).join("sandbox-0");
+        while older.exists() {
+            tokio::task::yield_now().await;
+        }
+        let recovered = world.restart_engine(|_| ()).await;
+        assert_eq!(words(&recovered[0].events), ["ready"]);
+    });
+}
+
+#[test]
+fn the_ends_nobody_saw_are_the_same_for_every_engine() {
+    with_world(async |world| {
+        world.sandbox().await;
+        world.start("main", script("sleep 1000")).await;
+        let first = world.restart_engine(|world| kill(&shims(world))).await;
+        let second = world.restart_engine(|_| ()).await;
+        assert_eq!(words(&first[0].events).last().unwrap(), "gone");
+        assert_eq!(first[0].events, second[0].events);
+    });
+}
+
+#[test]
 fn an_exit_while_no_engine_is_there_keeps_its_true_code() {
     with_world(async |world| {
         world.sandbox().await;

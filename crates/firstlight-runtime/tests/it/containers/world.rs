@@ -165,10 +165,15 @@ impl World {
 
     /// Makes the pod's sandbox; answers with its address.
     pub(crate) async fn sandbox(&mut self) -> String {
+        self.sandbox_of(0).await
+    }
+
+    /// Makes this generation of the sandbox; its address.
+    pub(crate) async fn sandbox_of(&mut self, attempt: u32) -> String {
         let identity = Identity { hostname: "pod".to_owned(), ..Identity::default() };
-        self.ask(Do::CreateSandbox { attempt: 0, identity, sysctls: Default::default() }).await;
+        self.ask(Do::CreateSandbox { attempt, identity, sysctls: Default::default() }).await;
         match self.event().await {
-            Event::SandboxReady { attempt: 0, pod_ip, .. } => pod_ip,
+            Event::SandboxReady { attempt: of, pod_ip, .. } if of == attempt => pod_ip,
             other => panic!("{other:?}"),
         }
     }
