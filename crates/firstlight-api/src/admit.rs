@@ -22,6 +22,7 @@ pub fn create(kind: &Kind, object: &mut Value) {
             set_generation(object, 1);
         }
         resources::SERVICES => set(object, "status", json!({ "loadBalancer": {} })),
+        resources::PERSISTENTVOLUMECLAIMS => claim_create(object),
         resources::NAMESPACES => set(object, "status", json!({ "phase": "Active" })),
         resources::ENDPOINTSLICES => set_generation(object, 1),
         // Nodes are registered with their status; the other kinds have none.
@@ -45,6 +46,36 @@ pub fn pod_create(pod: &mut Value) {
     }
     let class = qos::class(pod.object("spec"));
     set(pod, "status", json!({ "phase": "Pending", "qosClass": class }));
+}
+
+/// What keeps a claim while a pod uses it (upstream: `pkg/controller/volume/pvcprotection`).
+pub const CLAIM_FINALIZER: &str = "kubernetes.io/pvc-protection";
+
+/// What a claim is bound to: a directory of this machine, named as provisioners name what they make.
+pub(crate) fn claim_volume(claim: &Value) -> String {
+    format!("pvc-{}", claim.object("metadata").text("uid"))
+}
+
+/// A claim is bound at once, because a directory can always be made; it is made when a pod first uses it (VOL-11). The
+/// capacity is what was asked for: nothing measures it.
+fn claim_create(claim: &mut Value) {
+    let volume = claim_volume(claim);
+    let spec = claim.object("spec");
+    let (modes, capacity) = (spec.object("accessModes").clone(), spec.object("resources").object("requests").clone());
+    if let Some(spec) = claim.nested("spec") {
+        spec.fill("volumeName", volume);
+    }
+    if let Some(metadata) = claim.nested("metadata") {
+        let mut finalizers = metadata.texts("finalizers");
+        if !finalizers.iter().any(|finalizer| finalizer == CLAIM_FINALIZER) {
+            finalizers.push(CLAIM_FINALIZER.to_owned());
+        }
+        set(metadata, "finalizers", json!(finalizers));
+    }
+    let mut status = Map::from_iter([("phase".to_owned(), json!("Bound"))]);
+    let given = [("accessModes", modes), ("capacity", capacity)].into_iter().filter(|(_, value)| !value.is_null());
+    status.extend(given.map(|(key, value)| (key.to_owned(), value)));
+    set(claim, "status", Value::Object(status));
 }
 
 /// Prepares an object that is about to replace `old` by a write to the main resource: its status stays, and its

@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `fields/canonical.rs` | one way of writing, first: quantities as canonical text, `null` as absence |
 //! | `defaults/pod.rs` | Pods and pod templates |
-//! | `defaults/kinds.rs` | Service, StatefulSet, Secret, Namespace, EndpointSlice |
+//! | `defaults/kinds.rs` | Service, StatefulSet, Secret, Namespace, EndpointSlice, PersistentVolumeClaim |
 
 mod kinds;
 mod pod;
@@ -27,6 +27,7 @@ pub fn apply(kind: &Kind, object: &mut Value) {
         resources::SERVICES => kinds::service(object),
         resources::STATEFULSETS => kinds::stateful_set(object),
         resources::SECRETS => kinds::secret(object),
+        resources::PERSISTENTVOLUMECLAIMS => kinds::claim(object),
         resources::NAMESPACES => kinds::namespace(object),
         resources::ENDPOINTSLICES => kinds::endpoint_slice(object),
         // The other kinds have nothing to fill in.

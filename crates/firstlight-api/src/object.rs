@@ -50,6 +50,8 @@ pub mod resources {
     pub const EVENTS: Resource = Resource { group: "", plural: "events" };
     /// v1 ServiceAccount
     pub const SERVICEACCOUNTS: Resource = Resource { group: "", plural: "serviceaccounts" };
+    /// v1 PersistentVolumeClaim
+    pub const PERSISTENTVOLUMECLAIMS: Resource = Resource { group: "", plural: "persistentvolumeclaims" };
     /// discovery.k8s.io/v1 EndpointSlice
     pub const ENDPOINTSLICES: Resource = Resource { group: "discovery.k8s.io", plural: "endpointslices" };
     /// coordination.k8s.io/v1 Lease
@@ -59,7 +61,7 @@ pub mod resources {
     /// apps/v1 ControllerRevision
     pub const CONTROLLERREVISIONS: Resource = Resource { group: "apps", plural: "controllerrevisions" };
     /// Every served resource.
-    pub const ALL: [Resource; 12] = [
+    pub const ALL: [Resource; 13] = [
         NAMESPACES,
         NODES,
         PODS,
@@ -68,6 +70,7 @@ pub mod resources {
         SERVICES,
         EVENTS,
         SERVICEACCOUNTS,
+        PERSISTENTVOLUMECLAIMS,
         ENDPOINTSLICES,
         LEASES,
         STATEFULSETS,

@@ -56,7 +56,8 @@ pub fn pod(pod: &Value) -> Result<Spec, Vec<FieldError>> {
     });
     let ephemerals = ephemerals.collect();
     let volumes = spec.list("volumes").iter().enumerate();
-    let volumes = volumes.filter_map(|(i, v)| volume::settle(v, &format!("spec.volumes[{i}]"), &mut refused)).collect();
+    let volumes =
+        volumes.filter_map(|(i, v)| volume::settle(v, spec, &format!("spec.volumes[{i}]"), &mut refused)).collect();
     let settled = Spec {
         id: PodId {
             namespace: metadata.text("namespace").to_owned(),

@@ -12,9 +12,11 @@
 //! | `validate/container.rs`, `env.rs`, `handler.rs`, `resources.rs`, `security.rs` | a container |
 //! | `validate/volume.rs` | volumes |
 //! | `validate/config.rs` | ConfigMap and Secret |
+//! | `validate/claim.rs` | PersistentVolumeClaim |
 //! | `validate/service.rs`, `validate/stateful_set.rs`, `validate/kinds.rs` | the other kinds |
 //! | [`crate::honoured`] | what this engine does not do yet |
 
+mod claim;
 mod config;
 mod container;
 mod env;
@@ -53,6 +55,9 @@ pub fn create(kind: &Kind, object: &Value) -> Vec<FieldError> {
     if kind.resource == served::PODS && !object.object("spec").list("ephemeralContainers").is_empty() {
         refused.forbidden("spec.ephemeralContainers", "cannot be set on create");
     }
+    if kind.resource == served::PERSISTENTVOLUMECLAIMS {
+        claim::create(object, &mut refused);
+    }
     honoured::check(kind, object, &mut refused);
     refused.into_vec()
 }
@@ -66,6 +71,7 @@ pub fn update(kind: &Kind, old: &Value, new: &Value) -> Vec<FieldError> {
     match kind.resource {
         served::PODS => pod_update::check(old, new, &mut refused),
         served::CONFIGMAPS | served::SECRETS => config::update(kind.resource, old, new, &mut refused),
+        served::PERSISTENTVOLUMECLAIMS => claim::update(old, new, &mut refused),
         served::STATEFULSETS => stateful_set::update(old, new, &mut refused),
         served::SERVICES => service::update(old, new, &mut refused),
         served::ENDPOINTSLICES => kinds::endpoint_slice_update(old, new, &mut refused),
@@ -103,6 +109,7 @@ fn content(kind: &Kind, object: &Value, refused: &mut Refusals) {
         served::CONFIGMAPS => config::config_map(object, refused),
         served::SECRETS => config::secret(object, refused),
         served::SERVICES => service::check(object, refused),
+        served::PERSISTENTVOLUMECLAIMS => claim::check(object, "", refused),
         served::STATEFULSETS => stateful_set::check(object, refused),
         served::ENDPOINTSLICES => kinds::endpoint_slice(object, refused),
         served::LEASES => kinds::lease(object, refused),

@@ -107,6 +107,10 @@ impl Keeper {
                     Ok(change) => self.source_changed(&change),
                     Err(_) => watches = self.begin(),
                 },
+                change = watches.claims.next() => match change {
+                    Ok(change) => self.source_changed(&change),
+                    Err(_) => watches = self.begin(),
+                },
                 Some(ended) = self.workers.join_next() => self.worker_ended(&ended),
                 Some(question) = questions.recv() => self.ask(question),
             }
@@ -312,7 +316,7 @@ impl Keeper {
         self.source_is(&change.object.key, value);
     }
 
-    /// A ConfigMap or Secret is this now: told to the pods that name it.
+    /// A ConfigMap, Secret or claim is this now: told to the pods that name it.
     fn source_is(&self, key: &Key, value: Option<&Value>) {
         let Some(source) = source::of(key) else { return };
         let content = value.map(firstlight_api::source::data);
@@ -369,6 +373,7 @@ struct Watches {
     pods: Watch,
     configs: Watch,
     secrets: Watch,
+    claims: Watch,
 }
 
 impl Watches {
@@ -378,6 +383,7 @@ impl Watches {
             pods: watch(resources::PODS)?,
             configs: watch(resources::CONFIGMAPS)?,
             secrets: watch(resources::SECRETS)?,
+            claims: watch(resources::PERSISTENTVOLUMECLAIMS)?,
         })
     }
 }

@@ -97,7 +97,8 @@ impl Recorder {
     /// Has these reports written.
     pub(crate) fn record(&self, reports: Vec<Report>) {
         for report in reports {
-            self.tell(report, Source::Kubelet);
+            let source = if report.reason == "FailedScheduling" { Source::Scheduler } else { Source::Kubelet };
+            self.tell(report, source);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Where do a pod's ConfigMaps and Secrets stand in the store? Asked by the keeper.
+//! Where do a pod's ConfigMaps, Secrets and claims stand in the store? Asked by the keeper.
 
 use firstlight_api::object::{Key, resources};
 use firstlight_api::source::data;
@@ -11,6 +11,7 @@ pub(crate) fn now(store: &Store, namespace: &str, source: &SourceRef) -> Event {
     let (resource, name) = match source {
         SourceRef::ConfigMap(name) => (resources::CONFIGMAPS, name),
         SourceRef::Secret(name) => (resources::SECRETS, name),
+        SourceRef::Claim(name) => (resources::PERSISTENTVOLUMECLAIMS, name),
     };
     let object = store.get(&Key::new(resource, namespace, name));
     Event::Source { source: source.clone(), content: object.map(|object| data(&object.value)) }
@@ -22,6 +23,8 @@ pub(crate) fn of(key: &Key) -> Option<SourceRef> {
         Some(SourceRef::ConfigMap(key.name.clone()))
     } else if key.resource == resources::SECRETS {
         Some(SourceRef::Secret(key.name.clone()))
+    } else if key.resource == resources::PERSISTENTVOLUMECLAIMS {
+        Some(SourceRef::Claim(key.name.clone()))
     } else {
         None
     }

@@ -208,6 +208,22 @@ pub enum VolumeContent {
         /// Check first.
         check: HostPathType,
     },
+    /// A directory that outlives the pod, kept under this name until its claim is gone.
+    Claim {
+        /// The directory's name: never a path.
+        directory: String,
+        /// Whether a group that owns the root already owns all of it (`fsGroupChangePolicy: OnRootMismatch`, VOL-12).
+        trust_root: bool,
+    },
+    /// The files of an image, read-only.
+    Image {
+        /// Reference as written in the spec.
+        reference: String,
+        /// When to pull.
+        policy: PullPolicy,
+        /// Registry credentials, as for [`Do::Pull`].
+        credentials: Vec<Vec<u8>>,
+    },
 }
 
 /// A file of a volume.

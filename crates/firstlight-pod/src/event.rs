@@ -67,6 +67,17 @@ pub enum Event {
         volume: String,
         /// Why, in Kubernetes' words where it has them.
         message: String,
+        /// Which kind of failure, if it is that the volume's image cannot be had.
+        image: Option<ImageFailure>,
+        /// When.
+        at: Now,
+    },
+    /// How much a volume that must not grow without bounds holds now.
+    VolumeUsed {
+        /// Which volume.
+        volume: String,
+        /// Bytes on the disk.
+        bytes: u64,
         /// When.
         at: Now,
     },
@@ -249,6 +260,7 @@ impl Event {
             | Event::Deletion { at, .. }
             | Event::VolumesReady { at }
             | Event::VolumesFailed { at, .. }
+            | Event::VolumeUsed { at, .. }
             | Event::SandboxReady { at, .. }
             | Event::SandboxFailed { at, .. }
             | Event::SandboxGone { at, .. }

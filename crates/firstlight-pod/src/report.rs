@@ -8,7 +8,7 @@ use crate::decide::turn::Role;
 use crate::event::{Event, Hook, ImageFailure, Instance, ProbeKind, StartFailure, StopReason};
 use crate::plan::Wait;
 use crate::seen::{Coming, HookRun, Live, Next, Sandbox, Seen, Stage};
-use crate::spec::{Container, Init, SourceRef, Spec};
+use crate::spec::{Container, Init, SourceRef, Spec, VolumeKind};
 use crate::status::Status;
 use crate::time::Millis;
 
@@ -31,7 +31,15 @@ pub fn of_event(spec: &Spec, seen: &Seen, event: &Event) -> Vec<Report> {
     match event {
         Event::Asked { what, .. } => of_asked(spec, seen, what),
         Event::Said { status, .. } => of_said(seen, status),
-        Event::VolumesFailed { volume, message, .. } => {
+        Event::VolumesFailed { volume, message, image: Some(failure), .. } => {
+            let image = spec.volumes.iter().find_map(|known| match &known.kind {
+                VolumeKind::Image { reference, .. } if known.name == *volume => Some(reference.as_str()),
+                _ => None,
+            });
+            let (reason, first, error) = failed_image(image.unwrap_or_default(), *failure, message);
+            vec![of_pod(reason, first), of_pod("Failed", format!("Error: {error}"))]
+        }
+        Event::VolumesFailed { volume, message, image: None, .. } => {
             vec![of_pod("FailedMount", format!("MountVolume.SetUp failed for volume \"{volume}\" : {message}"))]
         }
         Event::SandboxFailed { message, .. } => {
@@ -66,6 +74,7 @@ pub fn of_event(spec: &Spec, seen: &Seen, event: &Event) -> Vec<Report> {
         | Event::Deletion { .. }
         | Event::Source { .. }
         | Event::VolumesReady { .. }
+        | Event::VolumeUsed { .. }
         | Event::SandboxReady { .. }
         | Event::SandboxGone { .. }
         | Event::NotAhead { .. }
@@ -89,6 +98,7 @@ pub fn of_wait(spec: &Spec, wait: &Wait) -> Vec<Report> {
     let name = container.as_deref().unwrap_or_default();
     match *reason {
         "FailedMount" => vec![about(true, "FailedMount", what.clone())],
+        "Unschedulable" => vec![about(true, "FailedScheduling", what.clone())],
         "CrashLoopBackOff" => {
             let id = &spec.id;
             let pod = format!("{}_{}({})", id.name, id.namespace, id.uid);
@@ -150,6 +160,7 @@ fn of_said(seen: &Seen, status: &Status) -> Vec<Report> {
         "DeadlineExceeded" if !known => {
             vec![Report { warning: false, ..of_pod("DeadlineExceeded", status.message.clone()) }]
         }
+        "Evicted" if !known => vec![of_pod("Evicted", status.message.clone())],
         "SandboxLost" if !known => vec![of_pod("SandboxLost", status.message.clone())],
         _ => Vec::new(),
     }
@@ -183,7 +194,18 @@ fn of_image_failure(
     failure: ImageFailure,
     message: &str,
 ) -> Vec<Report> {
-    let (reason, first, error) = match failure {
+    let (reason, first, error) = failed_image(image, failure, message);
+    let began = match failure {
+        ImageFailure::Pull => untold_pulling(seen, instance, image),
+        ImageFailure::NeverPull | ImageFailure::InvalidName | ImageFailure::Inspect => None,
+    };
+    let failed = [warning(instance, reason, first), warning(instance, "Failed", format!("Error: {error}"))];
+    began.into_iter().chain(failed).collect()
+}
+
+/// Reason and message of the first event about an image that cannot be had, and the error that the second one names.
+fn failed_image(image: &str, failure: ImageFailure, message: &str) -> (&'static str, String, &'static str) {
+    match failure {
         ImageFailure::Pull => ("Failed", format!("Failed to pull image \"{image}\": {message}"), "ErrImagePull"),
         ImageFailure::NeverPull => (
             "ErrImageNeverPull",
@@ -196,13 +218,7 @@ fn of_image_failure(
         ImageFailure::Inspect => {
             ("InspectFailed", format!("Failed to inspect image \"{image}\": {message}"), "ImageInspectError")
         }
-    };
-    let began = match failure {
-        ImageFailure::Pull => untold_pulling(seen, instance, image),
-        ImageFailure::NeverPull | ImageFailure::InvalidName | ImageFailure::Inspect => None,
-    };
-    let failed = [warning(instance, reason, first), warning(instance, "Failed", format!("Error: {error}"))];
-    began.into_iter().chain(failed).collect()
+    }
 }
 
 /// A container's end is told once, with its reason (EVT-3): here if it is to end although its pod lives on.

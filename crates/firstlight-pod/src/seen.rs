@@ -23,7 +23,7 @@ use crate::time::{Millis, Now};
 pub(crate) use history::{Again, Coming, Crashes, History, HookRun, Live, Next, Past, Stage, Tried, with_scheme};
 pub(crate) use sandbox::Sandbox;
 use std::collections::BTreeMap;
-pub(crate) use volumes::Volumes;
+pub(crate) use volumes::{VolumeTrouble, Volumes};
 pub(crate) use walk::{Restarted, Walk};
 
 /// Everything known about a pod's past and present. Changed by [`Seen::fold`] alone, and rebuilt after a restart
@@ -81,7 +81,8 @@ impl Seen {
                 self.sources.insert(source.clone(), content.clone());
             }
             Event::VolumesReady { .. } => self.volumes.ready(),
-            Event::VolumesFailed { volume, message, at } => self.volumes.failed(volume, message, *at),
+            Event::VolumesFailed { volume, message, image, at } => self.volumes.failed(volume, message, *image, *at),
+            Event::VolumeUsed { volume, bytes, at } => self.volumes.used(volume, *bytes, *at),
             Event::SandboxReady { attempt, pod_ip, host_ip, at } => {
                 self.leave_sandboxes_but(*attempt, *at);
                 self.sandbox = Sandbox::ready(*attempt, pod_ip, host_ip, *at);

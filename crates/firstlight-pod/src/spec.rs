@@ -30,7 +30,7 @@ pub use reference::{FieldRef, FileRef, ResourceRef, SourceRef};
 pub use restart::{RestartPolicy, RestartRule, RuleAction};
 pub use security::{Seccomp, Security};
 use std::collections::BTreeMap;
-pub use volume::{HostPathType, Mount, Projection, Volume, VolumeKind};
+pub use volume::{HostPathType, Mount, Projection, SizeLimit, Volume, VolumeKind};
 
 /// Which pod. Two pods of one name that follow each other differ in `uid`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,7 +101,7 @@ impl Spec {
         self.containers().find(|c| c.name == name)
     }
 
-    /// Every ConfigMap and Secret named by volumes, env or pull secrets, once each: what the shell must watch and
+    /// Every ConfigMap, Secret and claim named by volumes, env or pull secrets, once each: what the shell must watch and
     /// fold in as [`crate::Event::Source`].
     #[must_use]
     pub fn sources(&self) -> Vec<SourceRef> {
@@ -112,6 +112,9 @@ impl Spec {
             }
         };
         for volume in &self.volumes {
+            if let VolumeKind::Claim { name, .. } = &volume.kind {
+                add(&SourceRef::Claim(name.clone()));
+            }
             for projection in volume.kind.projections() {
                 if let Projection::Source { source, .. } = projection {
                     add(source);

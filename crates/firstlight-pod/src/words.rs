@@ -47,6 +47,7 @@ impl Display for SourceRef {
         match self {
             SourceRef::ConfigMap(name) => write!(f, "configmap {name}"),
             SourceRef::Secret(name) => write!(f, "secret {name}"),
+            SourceRef::Claim(name) => write!(f, "persistentvolumeclaim {name}"),
         }
     }
 }
@@ -90,6 +91,7 @@ impl Display for Event {
             Event::Source { source, content: None } => write!(f, "{source} does not exist"),
             Event::VolumesReady { .. } => f.write_str("volumes ready"),
             Event::VolumesFailed { volume, message, .. } => write!(f, "volume {volume} failed: {message}"),
+            Event::VolumeUsed { volume, bytes, .. } => write!(f, "volume {volume} holds {bytes} bytes"),
             Event::SandboxReady { attempt, pod_ip, .. } => write!(f, "sandbox {attempt} ready at {pod_ip}"),
             Event::SandboxFailed { attempt, message, .. } => write!(f, "sandbox {attempt} failed: {message}"),
             Event::SandboxGone { attempt, .. } => write!(f, "sandbox {attempt} gone"),

@@ -10,21 +10,30 @@
 //!   config/               configMap, secret, downwardAPI, projected (layout: files.rs; in memory if asked)
 //!   config.files          says that config/ is one of those: mounted read-only
 //!   logs -> /var/log      hostPath
+//!   db -> data/claims/..  persistentVolumeClaim (claim.rs)
+//!   model/                image: its files are mounted here, over what stands in .model/
 //! ```
 //!
-//! Volumes in memory are mounts of the engine's own mount namespace, made before the shim is spawned, so that the
+//! Volumes in memory, and those of images, are mounts of the engine's own mount namespace, made before the shim is spawned, so that the
 //! shim's copy of the mount table has them and they outlive a sandbox as Kubernetes asks (VOL-2). Why not mounts of
 //! the shim: `docs/decisions/volumes-in-memory.md`.
 
+mod claim;
 mod empty;
 mod files;
+mod group;
 mod host;
+mod image;
+mod usage;
 mod variables;
 
 use crate::Allow;
 use crate::beneath::{self, Links};
+use crate::images::Image;
 use firstlight_pod::action::{VolumeContent, VolumeSetup};
+use firstlight_pod::event::ImageFailure;
 use rustix::fs::{Mode, OFlags};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -32,6 +41,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+pub use claim::{claimed, unclaim};
+pub use usage::usage;
 pub use variables::variable;
 
 /// A volume that could not be set up: what [`firstlight_pod::Event::VolumesFailed`] carries.
@@ -42,6 +53,23 @@ pub struct VolumeError {
     pub volume: String,
     /// Why, in Kubernetes' words where it has them.
     pub message: String,
+    /// Which kind of failure, if it is that the volume's image cannot be had.
+    pub image: Option<ImageFailure>,
+}
+
+/// What a pod's volumes are made on and of.
+#[derive(Debug, Clone, Copy)]
+pub struct Ground<'a> {
+    /// The pod's directory.
+    pub pod_dir: &'a Path,
+    /// The engine's data directory, where the directories of claims are.
+    pub data: &'a Path,
+    /// The group that owns all volumes but `hostPath` (VOL-12).
+    pub fs_group: Option<u32>,
+    /// Powers that manifests may ask for.
+    pub allow: Allow,
+    /// The images of volumes that are not mounted yet, by volume.
+    pub images: &'a BTreeMap<String, Image>,
 }
 
 /// Where the volume of this name is: the source of its bind mount when no `subPath` is asked. A `hostPath` is a link
@@ -54,19 +82,14 @@ pub fn path(pod_dir: &Path, name: &str) -> PathBuf {
 /// Makes every volume, or brings file volumes up to date as one atomic change each (VOL-6). Safe to repeat: content
 /// that is there already is neither rewritten nor touched. Blocking; call it from a blocking thread.
 ///
-/// Call it before the pod's shim is spawned, at least once: tmpfs mounts must be there when the shim copies the mount
-/// table. `fs_group` is the group that owns all volumes but `hostPath` (VOL-12).
+/// Call it before the pod's shim is spawned, at least once: mounts must be there when the shim copies the mount table.
 ///
 /// # Errors
 /// The first volume that could not be set up. Those before it are in place, those after it untouched.
-pub fn prepare(
-    pod_dir: &Path,
-    volumes: &[VolumeSetup],
-    fs_group: Option<u32>,
-    allow: Allow,
-) -> Result<(), VolumeError> {
+pub fn prepare(ground: &Ground<'_>, volumes: &[VolumeSetup]) -> Result<(), VolumeError> {
+    let Ground { pod_dir, data, fs_group, allow, images } = *ground;
     for VolumeSetup { name, content } in volumes {
-        let failed = |message: String| VolumeError { volume: name.clone(), message };
+        let failed = |message: String| VolumeError { volume: name.clone(), message, image: None };
         if !is_name(name) {
             return Err(failed("its name is not a DNS label".to_owned()));
         }
@@ -77,10 +100,29 @@ pub fn prepare(
             }
             VolumeContent::Files { files, memory } => files::prepare(all.as_fd(), name, files, *memory, fs_group),
             VolumeContent::Host { path, check } => host::prepare(all.as_fd(), name, path, *check, allow),
+            VolumeContent::Claim { directory, trust_root } => {
+                let owner = claim::Owner { group: fs_group, trust_root: *trust_root };
+                claim::prepare(all.as_fd(), name, &claim::root(data), directory, owner)
+            }
+            VolumeContent::Image { .. } => {
+                image::prepare(all.as_fd(), &pod_dir.join("volumes"), name, images.get(name))
+            }
         };
         outcome.map_err(failed)?;
     }
     Ok(())
+}
+
+/// Whether something is mounted at the volume's place: then an image need not be had again.
+#[must_use]
+pub fn is_placed(pod_dir: &Path, name: &str) -> bool {
+    is_name(name) && is_mounted(&pod_dir.join("volumes"), name)
+}
+
+fn is_mounted(volumes: &Path, name: &str) -> bool {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let place = rustix::fs::open(volumes.join(name), flags, Mode::empty());
+    place.is_ok_and(|place| empty::is_mount(place.as_fd()).unwrap_or(false))
 }
 
 /// Whether this volume is to be mounted read-only whatever the mount asks: the kubelet does so with
@@ -98,7 +140,7 @@ pub fn open(pod_dir: &Path, name: &str) -> io::Result<OwnedFd> {
     if !is_name(name) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} is not the name of a volume")));
     }
-    // The one link that may be followed is a hostPath's own, which the engine wrote into its own directory.
+    // The one link that may be followed is a hostPath's or a claim's, which the engine wrote into its own directory.
     Ok(rustix::fs::open(path(pod_dir, name), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
 }
 

@@ -107,7 +107,12 @@ impl Kernel {
                 self.claim(pod);
                 let at = self.now;
                 let event = match self.goes_wrong(40) {
-                    true => Event::VolumesFailed { volume: "files".to_owned(), message: "no space".to_owned(), at },
+                    true => Event::VolumesFailed {
+                        volume: "files".to_owned(),
+                        message: "no space".to_owned(),
+                        image: None,
+                        at,
+                    },
                     false => Event::VolumesReady { at },
                 };
                 self.tell_soon(pod, event);

@@ -5,7 +5,7 @@
 
 use crate::act::Plan;
 use crate::world::{Folded, World, controller, deleting, name, owners, uid};
-use crate::{accounts, garbage, namespaces, slices, stateful_set};
+use crate::{accounts, claims, garbage, namespaces, slices, stateful_set};
 use firstlight_api::object::{Key, resources};
 use firstlight_api::select::Labels;
 use firstlight_api::view::View;
@@ -23,6 +23,8 @@ pub enum Desk {
     Accounts,
     /// Namespaces that are going away.
     Namespaces,
+    /// Claims that are going away.
+    Claims,
     /// What is owned by what is gone.
     Garbage,
 }
@@ -46,6 +48,7 @@ pub fn decide(question: &Question, world: &World, settings: &Settings, now_ms: u
         Desk::Slices => slices::decide(world, key),
         Desk::Accounts => accounts::decide(world, key, settings),
         Desk::Namespaces => namespaces::decide(world, key),
+        Desk::Claims => claims::decide(world, key),
         Desk::Garbage => garbage::decide(world, key),
     }
 }
@@ -70,7 +73,9 @@ fn for_object(world: &World, key: &Key, object: &Value, questions: &mut BTreeSet
         resources::PODS => {
             questions.extend(sets_of(world, key, object).into_iter().map(|set| (Desk::StatefulSets, set)));
             questions.extend(services_of(world, key, object).into_iter().map(|service| (Desk::Slices, service)));
+            questions.extend(claims::of_pod(key, object).map(|claim| (Desk::Claims, claim)));
         }
+        resources::PERSISTENTVOLUMECLAIMS => questions.extend([(Desk::Claims, key.clone())]),
         resources::CONTROLLERREVISIONS => {
             questions.extend(sets_of(world, key, object).into_iter().map(|set| (Desk::StatefulSets, set)));
         }

@@ -1,4 +1,4 @@
-//! StatefulSets, EndpointSlices, accounts, Namespaces and garbage: what Kubernetes' controller manager does, as far as
+//! StatefulSets, EndpointSlices, accounts, Namespaces, claims and garbage: what Kubernetes' controller manager does, as far as
 //! Firstlight serves it. Only the Kubernetes API is spoken, so this runs against any cluster.
 //!
 //! ```text
@@ -17,6 +17,7 @@
 //! | [`slices`] | EndpointSlices of Services with a selector (NET-3, NET-4) |
 //! | [`accounts`] | ServiceAccount `default` and ConfigMap `kube-root-ca.crt` in every Namespace |
 //! | [`namespaces`] | Namespaces that are going away |
+//! | [`claims`] | PersistentVolumeClaims that are going away |
 //! | [`garbage`] | what is owned by what is gone |
 //! | [`desk`] | which of these a change concerns |
 //! | [`ledger`] | what is still to be asked, and when |
@@ -25,6 +26,7 @@
 
 pub mod accounts;
 pub mod act;
+pub mod claims;
 pub mod desk;
 pub mod garbage;
 pub mod hash;

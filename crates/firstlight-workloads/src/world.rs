@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The resources that are watched: all that are served but events, which nothing here is decided from.
-pub const WATCHED: [Resource; 11] = [
+pub const WATCHED: [Resource; 12] = [
     resources::NAMESPACES,
     resources::NODES,
     resources::PODS,
@@ -17,6 +17,7 @@ pub const WATCHED: [Resource; 11] = [
     resources::SECRETS,
     resources::SERVICES,
     resources::SERVICEACCOUNTS,
+    resources::PERSISTENTVOLUMECLAIMS,
     resources::ENDPOINTSLICES,
     resources::LEASES,
     resources::STATEFULSETS,

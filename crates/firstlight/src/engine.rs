@@ -1,6 +1,7 @@
 //! A running engine: every part made, given what it needs, and stopped in the reverse order.
 
 use crate::builder::Builder;
+use crate::claims;
 use crate::console::RuntimeConsole;
 use crate::lifecycle;
 use crate::place::Place;
@@ -114,6 +115,7 @@ impl Firstlight {
         };
         let dns = Dns::bind(dns).await.context("cannot serve DNS to the pods")?;
         tasks.spawn(dns.serve(store.clone(), stop.clone()));
+        tasks.spawn(claims::run(store.clone(), place.pods.clone(), stop.clone()));
         tasks.spawn(said("workloads", firstlight_workloads::run(client(&api, "firstlight-workloads"), stop.clone())));
         let url = format!("https://{address}");
         renewal::write(&identity, &url, &settings.kubeconfig)?;

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod claims;
 mod console;
 mod engine;
 pub mod images;

@@ -47,6 +47,16 @@ pub(super) fn stateful_set(set: &mut Value) {
     template(spec);
 }
 
+/// A PersistentVolumeClaim, or the template of one.
+pub(super) fn claim(claim: &mut Value) {
+    if let Some(spec) = claim.nested("spec") {
+        spec.fill("volumeMode", "Filesystem");
+    }
+    if let Some(status) = claim.nested("status") {
+        status.fill("phase", "Pending");
+    }
+}
+
 /// A Secret: its type, and `stringData` moved into `data`, over what is there.
 pub(super) fn secret(secret: &mut Value) {
     secret.fill("type", "Opaque");

@@ -53,7 +53,7 @@ fn requests_from_limits(container: &mut Value) {
 }
 
 fn container(container: &mut Value) {
-    let policy = if tag_is_latest(container.text("image")) { "Always" } else { "IfNotPresent" };
+    let policy = pull_policy(container.text("image"));
     container.fill("imagePullPolicy", policy);
     container.fill("terminationMessagePath", "/dev/termination-log");
     container.fill("terminationMessagePolicy", "File");
@@ -70,6 +70,11 @@ fn container(container: &mut Value) {
             http(hook);
         }
     }
+}
+
+/// IMG-1.
+fn pull_policy(image: &str) -> &'static str {
+    if tag_is_latest(image) { "Always" } else { "IfNotPresent" }
 }
 
 /// IMG-1: whether the tag is `latest`, said or, without a digest, unsaid.
@@ -132,6 +137,10 @@ fn volume(volume: &mut Value) {
                 token.fill("expirationSeconds", 3600);
             }
         }
+    }
+    if let Some(image) = volume.inside("image") {
+        let policy = pull_policy(image.text("reference"));
+        image.fill("pullPolicy", policy);
     }
     if let Some(host) = volume.inside("hostPath") {
         host.fill("type", "");

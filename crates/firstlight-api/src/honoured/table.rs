@@ -32,8 +32,7 @@ const NO_CLAIMS: &str = "there are no volume claims here";
 const NO_SELINUX: &str = "SELinux labels are not set here; remove it";
 const NO_WINDOWS: &str = "this is a Linux node; remove it";
 const NO_CLAIM: &str = "resource claims are not served; remove it";
-const NOT_A_VOLUME: &str =
-    "this kind of volume is not made here; use emptyDir, hostPath, configMap, secret, downwardAPI or projected";
+const NOT_A_VOLUME: &str = "this kind of volume is not made here; use persistentVolumeClaim, emptyDir, hostPath, configMap, secret, downwardAPI, projected or image";
 const NO_TOKENS: &str = "service account tokens are not made here; put credentials into a Secret";
 const PREFER: &str = "with one node only preferences can be kept; use preferredDuringSchedulingIgnoredDuringExecution";
 const DNS_ONLY: &str = "Firstlight serves headless Services for now; clients choose among the addresses DNS gives";
@@ -163,17 +162,12 @@ pub const TABLE: &[Entry] = &[
             "runAsNonRoot",
             "supplementalGroups",
             "fsGroup",
+            "fsGroupChangePolicy",
             "sysctls",
             "seccompProfile",
             "appArmorProfile",
         ],
-        harmless: &[
-            (
-                "fsGroupChangePolicy",
-                "the volumes that obey fsGroup are made with the pod, so both policies do the same",
-            ),
-            ("seLinuxChangePolicy", "SELinux labels are not set here"),
-        ],
+        harmless: &[("seLinuxChangePolicy", "SELinux labels are not set here")],
         refused: &[
             ("seLinuxOptions", Empty, NO_SELINUX),
             ("windowsOptions", Empty, NO_WINDOWS),
@@ -414,7 +408,17 @@ pub const TABLE: &[Entry] = &[
     Entry { ty: "core.v1.Capabilities", honoured: &["add", "drop"], harmless: &[], refused: &[] },
     Entry {
         ty: "core.v1.Volume",
-        honoured: &["name", "emptyDir", "hostPath", "configMap", "secret", "downwardAPI", "projected"],
+        honoured: &[
+            "name",
+            "emptyDir",
+            "hostPath",
+            "configMap",
+            "secret",
+            "downwardAPI",
+            "projected",
+            "persistentVolumeClaim",
+            "image",
+        ],
         harmless: &[],
         refused: &[
             ("awsElasticBlockStore", Unsaid, NOT_A_VOLUME),
@@ -435,14 +439,8 @@ pub const TABLE: &[Entry] = &[
                 "it runs git on the host, so it never will be; clone into an emptyDir in an init container",
             ),
             ("glusterfs", Unsaid, NOT_A_VOLUME),
-            ("image", Unsaid, "image volumes are not mounted yet; copy from the image in an init container"),
             ("iscsi", Unsaid, NOT_A_VOLUME),
             ("nfs", Unsaid, "mount it on this machine and use hostPath"),
-            (
-                "persistentVolumeClaim",
-                Unsaid,
-                "there are no volume claims here; use emptyDir, or hostPath to keep data",
-            ),
             ("photonPersistentDisk", Unsaid, NOT_A_VOLUME),
             ("portworxVolume", Unsaid, NOT_A_VOLUME),
             ("quobyte", Unsaid, NOT_A_VOLUME),
@@ -457,6 +455,33 @@ pub const TABLE: &[Entry] = &[
         honoured: &["sizeLimit"],
         harmless: &[],
         refused: &[("medium", Is(&["Memory"]), "huge pages are not handed out; use Memory or leave it out")],
+    },
+    Entry {
+        ty: "core.v1.PersistentVolumeClaimVolumeSource",
+        honoured: &["claimName", "readOnly"],
+        harmless: &[],
+        refused: &[],
+    },
+    Entry { ty: "core.v1.ImageVolumeSource", honoured: &["reference", "pullPolicy"], harmless: &[], refused: &[] },
+    Entry {
+        ty: "core.v1.PersistentVolumeClaimSpec",
+        honoured: &["volumeName"],
+        harmless: &[
+            ("storageClassName", "there is one kind of storage: a directory of this machine"),
+            ("resources", "a directory has as much room as its disk"),
+        ],
+        refused: &[
+            (
+                "accessModes",
+                Each(&["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany"]),
+                "pods are not kept from sharing a claim; use ReadWriteOnce",
+            ),
+            ("volumeMode", Is(&["Filesystem"]), "block devices are not handed to containers; use Filesystem"),
+            ("selector", Empty, "there are no PersistentVolumes to select from; remove it"),
+            ("dataSource", Empty, "claims begin empty; fill it in an init container"),
+            ("dataSourceRef", Empty, "claims begin empty; fill it in an init container"),
+            ("volumeAttributesClassName", Unsaid, "there are no VolumeAttributesClasses; remove it"),
+        ],
     },
     // Refused by the runtime unless the engine was started with the power to grant it (S14).
     Entry { ty: "core.v1.HostPathVolumeSource", honoured: &["path", "type"], harmless: &[], refused: &[] },

@@ -34,7 +34,7 @@ fn reached(ty: &'static Type, seen: &mut BTreeSet<&'static str>, all: &mut Vec<&
 fn spec_types() -> Vec<&'static Type> {
     let mut all = Vec::new();
     let mut seen = BTreeSet::from(["meta.k8s.io.v1.LabelSelector", "meta.k8s.io.v1.ObjectMeta"]);
-    for resource in [resources::PODS, resources::STATEFULSETS, resources::SERVICES] {
+    for resource in [resources::PODS, resources::STATEFULSETS, resources::SERVICES, resources::PERSISTENTVOLUMECLAIMS] {
         let spec = Kind::of(resource).and_then(|kind| kind.ty.field("spec")).and_then(|f| f.shape.of().message());
         reached(spec.unwrap(), &mut seen, &mut all);
     }

@@ -85,6 +85,46 @@ pub(super) fn secret(object: &Value, now: Now) -> Vec<Value> {
     vec![name(object), json!(object.text("type")), json!(object.members("data").count()), age(object, now)]
 }
 
+pub(super) const CLAIM: &[Column] = &[
+    narrow("Name"),
+    narrow("Status"),
+    narrow("Volume"),
+    narrow("Capacity"),
+    narrow("Access Modes"),
+    narrow("StorageClass"),
+    narrow("VolumeAttributesClass"),
+    narrow("Age"),
+    wide("VolumeMode"),
+];
+
+pub(super) fn claim(object: &Value, now: Now) -> Vec<Value> {
+    let (spec, status) = (object.object("spec"), object.object("status"));
+    let phase = match object.object("metadata").get_some("deletionTimestamp") {
+        Some(_) => "Terminating",
+        None => status.text("phase"),
+    };
+    let short = |mode: &String| match mode.as_str() {
+        "ReadWriteOnce" => "RWO",
+        "ReadOnlyMany" => "ROX",
+        "ReadWriteMany" => "RWX",
+        "ReadWriteOncePod" => "RWOP",
+        _ => "",
+    };
+    let modes: Vec<&str> = status.texts("accessModes").iter().map(short).collect();
+    let or_unset = |text: &str| if text.is_empty() { "<unset>".to_owned() } else { text.to_owned() };
+    vec![
+        name(object),
+        json!(phase),
+        json!(spec.text("volumeName")),
+        json!(status.object("capacity").text("storage")),
+        json!(modes.join(",")),
+        json!(spec.text("storageClassName")),
+        json!(or_unset(spec.text("volumeAttributesClassName"))),
+        age(object, now),
+        json!(or_unset(spec.text("volumeMode"))),
+    ]
+}
+
 pub(super) const SERVICE: &[Column] = &[
     narrow("Name"),
     narrow("Type"),

@@ -209,6 +209,16 @@ static KINDS: &[Kind] = &[
         ..PLAIN
     },
     Kind {
+        resource: resources::PERSISTENTVOLUMECLAIMS,
+        kind: "PersistentVolumeClaim",
+        list_kind: "PersistentVolumeClaimList",
+        singular: "persistentvolumeclaim",
+        short_names: &["pvc"],
+        subresources: &[status("", "PersistentVolumeClaim")],
+        ty: &tables::CORE_PERSISTENTVOLUMECLAIM,
+        ..PLAIN
+    },
+    Kind {
         resource: resources::PODS,
         kind: "Pod",
         list_kind: "PodList",

@@ -1399,6 +1399,12 @@ pub(super) static CORE_PERSISTENTVOLUMECLAIMCONDITION: Type = Type { name: "core
     f("type", 1, One(Str)).default("\"\""),
 ] };
 
+pub(super) static CORE_PERSISTENTVOLUMECLAIMLIST: Type = Type { name: "core.v1.PersistentVolumeClaimList", go: "v1.PersistentVolumeClaimList", atomic: false, fields: &[
+    f("", 0, One(Of::Message(&META_TYPEMETA))),
+    f("items", 2, List(Of::Message(&CORE_PERSISTENTVOLUMECLAIM))),
+    f("metadata", 1, One(Of::Message(&META_LISTMETA))).omitempty(),
+] };
+
 pub(super) static CORE_PERSISTENTVOLUMECLAIMSPEC: Type = Type { name: "core.v1.PersistentVolumeClaimSpec", go: "v1.PersistentVolumeClaimSpec", atomic: false, fields: &[
     f("accessModes", 1, List(Str)).omitempty().atomic(),
     f("dataSource", 7, One(Of::Message(&CORE_TYPEDLOCALOBJECTREFERENCE))).pointer().omitempty(),
@@ -2042,6 +2048,8 @@ pub(super) static ROOTS: &[(&str, &str, &str, &Type)] = &[
     ("", "v1", "NamespaceList", &CORE_NAMESPACELIST),
     ("", "v1", "Node", &CORE_NODE),
     ("", "v1", "NodeList", &CORE_NODELIST),
+    ("", "v1", "PersistentVolumeClaim", &CORE_PERSISTENTVOLUMECLAIM),
+    ("", "v1", "PersistentVolumeClaimList", &CORE_PERSISTENTVOLUMECLAIMLIST),
     ("", "v1", "Pod", &CORE_POD),
     ("", "v1", "PodList", &CORE_PODLIST),
     ("", "v1", "PodTemplate", &CORE_PODTEMPLATE),

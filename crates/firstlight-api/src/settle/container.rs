@@ -21,7 +21,7 @@ pub(super) fn settle(container: &Value, spec: &Value, path: &str, refused: &mut 
     Container {
         name: name.to_owned(),
         image: image.to_owned(),
-        pull: pull(container),
+        pull: pull(container.text("imagePullPolicy")),
         command: container.texts("command"),
         args: container.texts("args"),
         working_dir: container.text_some("workingDir").map(str::to_owned),
@@ -50,8 +50,8 @@ pub(super) fn settle(container: &Value, spec: &Value, path: &str, refused: &mut 
     }
 }
 
-fn pull(container: &Value) -> PullPolicy {
-    match container.text("imagePullPolicy") {
+pub(super) fn pull(policy: &str) -> PullPolicy {
+    match policy {
         "Always" => PullPolicy::Always,
         "Never" => PullPolicy::Never,
         _ => PullPolicy::IfNotPresent,

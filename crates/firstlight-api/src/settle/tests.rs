@@ -3,7 +3,7 @@ use firstlight_pod::Millis;
 use firstlight_pod::Spec;
 use firstlight_pod::spec::{
     EnvValue, FieldRef, FileRef, Handler, HostPathType, Init, Projection, PullPolicy, Qos, Resources, RestartPolicy,
-    RestartRule, RuleAction, Seccomp, SourceRef, VolumeKind,
+    RestartRule, RuleAction, Seccomp, SizeLimit, SourceRef, VolumeKind,
 };
 use serde_json::{Value, json};
 
@@ -201,6 +201,7 @@ fn probes_and_hooks_with_named_ports() {
 fn volumes_in_every_kind() {
     let mut spec = main(json!({ "volumeMounts": [
         { "name": "v", "mountPath": "/v", "subPathExpr": "$(A)/b", "readOnly": true }, { "name": "v", "mountPath": "w", "subPath": "s" } ] }));
+    spec["securityContext"] = json!({ "fsGroup": 1, "fsGroupChangePolicy": "OnRootMismatch" });
     spec["volumes"] = json!([
         { "name": "bare" },
         { "name": "mem", "emptyDir": { "medium": "Memory", "sizeLimit": "1Mi" } },
@@ -213,11 +214,16 @@ fn volumes_in_every_kind() {
             { "configMap": { "name": "c" } }, { "secret": { "name": "s" } },
             { "downwardAPI": { "items": [{ "path": "n", "fieldRef": { "fieldPath": "metadata.name" } }] } } ] } },
         { "name": "h", "hostPath": { "path": "/h", "type": "Directory" } },
+        { "name": "pvc", "persistentVolumeClaim": { "claimName": "data", "readOnly": true } },
+        { "name": "i", "image": { "reference": "i:1", "pullPolicy": "Always" } },
     ]);
     let spec = settled(spec);
     let kinds: Vec<_> = spec.volumes.iter().map(|v| &v.kind).collect();
     assert_eq!(kinds[0], &VolumeKind::EmptyDir { memory: false, size_limit: None });
-    assert_eq!(kinds[1], &VolumeKind::EmptyDir { memory: true, size_limit: Some(1 << 20) });
+    assert_eq!(
+        kinds[1],
+        &VolumeKind::EmptyDir { memory: true, size_limit: Some(SizeLimit { bytes: 1 << 20, text: "1Mi".into() }) }
+    );
     assert!(matches!(kinds[2], VolumeKind::Files { default_mode: 0o400, memory: false, projections }
         if matches!(&projections[0], Projection::Source { items, .. } if items == &[("k".to_owned(), "p/q".to_owned(), Some(0o600))])));
     assert!(matches!(kinds[3], VolumeKind::Files { default_mode: 0o644, memory: true, projections }
@@ -226,10 +232,15 @@ fn volumes_in_every_kind() {
         if matches!(&projections[..], [Projection::Field { field: FieldRef::Labels, .. }, Projection::Resource { .. }])));
     assert!(matches!(kinds[5], VolumeKind::Files { projections, memory: true, .. } if projections.len() == 3));
     assert_eq!(kinds[6], &VolumeKind::HostPath { path: "/h".into(), check: HostPathType::Directory });
+    assert_eq!(kinds[7], &VolumeKind::Claim { name: "data".into(), read_only: true, trust_root: true });
+    assert_eq!(kinds[8], &VolumeKind::Image { reference: "i:1".into(), pull: PullPolicy::Always });
     let mounts = &spec.mains[0].mounts;
     assert!(mounts[0].sub_path_expr && mounts[0].read_only && mounts[0].sub_path == "$(A)/b");
     assert!(!mounts[1].sub_path_expr && mounts[1].sub_path == "s" && mounts[1].path == "/w");
-    assert_eq!(spec.sources(), [SourceRef::ConfigMap("c".into()), SourceRef::Secret("s".into())]);
+    assert_eq!(
+        spec.sources(),
+        [SourceRef::ConfigMap("c".into()), SourceRef::Secret("s".into()), SourceRef::Claim("data".into())]
+    );
 }
 
 #[test]

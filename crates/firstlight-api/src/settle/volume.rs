@@ -4,17 +4,17 @@ use super::reference;
 use crate::quantity::Quantity;
 use crate::refuse::Refusals;
 use crate::view::View;
-use firstlight_pod::spec::{HostPathType, Projection, SourceRef, Volume, VolumeKind};
+use firstlight_pod::spec::{HostPathType, Projection, SizeLimit, SourceRef, Volume, VolumeKind};
 use serde_json::Value;
 
 /// Mode of files whose volume names none (VOL-3).
 const DEFAULT_MODE: u32 = 0o644;
 
-pub(super) fn settle(volume: &Value, path: &str, refused: &mut Refusals) -> Option<Volume> {
-    Some(Volume { name: volume.text("name").to_owned(), kind: kind(volume, path, refused)? })
+pub(super) fn settle(volume: &Value, spec: &Value, path: &str, refused: &mut Refusals) -> Option<Volume> {
+    Some(Volume { name: volume.text("name").to_owned(), kind: kind(volume, spec, path, refused)? })
 }
 
-fn kind(volume: &Value, path: &str, refused: &mut Refusals) -> Option<VolumeKind> {
+fn kind(volume: &Value, spec: &Value, path: &str, refused: &mut Refusals) -> Option<VolumeKind> {
     if let Some(config_map) = volume.get_some("configMap") {
         let source = SourceRef::ConfigMap(config_map.text("name").to_owned());
         Some(files(config_map, vec![keys(source, config_map)], false))
@@ -27,6 +27,17 @@ fn kind(volume: &Value, path: &str, refused: &mut Refusals) -> Option<VolumeKind
         Some(self::projected(projected, &format!("{path}.projected"), refused))
     } else if let Some(host) = volume.get_some("hostPath") {
         Some(VolumeKind::HostPath { path: host.text("path").to_owned(), check: host_check(host.text("type")) })
+    } else if let Some(claim) = volume.get_some("persistentVolumeClaim") {
+        Some(VolumeKind::Claim {
+            name: claim.text("claimName").to_owned(),
+            read_only: claim.flag("readOnly"),
+            trust_root: spec.object("securityContext").text("fsGroupChangePolicy") == "OnRootMismatch",
+        })
+    } else if let Some(image) = volume.get_some("image") {
+        Some(VolumeKind::Image {
+            reference: image.text("reference").to_owned(),
+            pull: super::container::pull(image.text("pullPolicy")),
+        })
     } else if let Some(empty) = volume.get_some("emptyDir") {
         Some(empty_dir(empty, &format!("{path}.emptyDir"), refused))
     } else if volume.as_object().is_none_or(|v| v.iter().all(|(key, value)| key == "name" || value.is_null())) {
@@ -35,7 +46,8 @@ fn kind(volume: &Value, path: &str, refused: &mut Refusals) -> Option<VolumeKind
     } else {
         refused.forbidden(
             path,
-            "this kind of volume is not honoured; use emptyDir, configMap, secret, downwardAPI, projected or hostPath",
+            "this kind of volume is not honoured; use emptyDir, configMap, secret, downwardAPI, projected, \
+             persistentVolumeClaim, image or hostPath",
         );
         None
     }
@@ -93,12 +105,17 @@ fn projected(of: &Value, path: &str, refused: &mut Refusals) -> VolumeKind {
 
 fn empty_dir(of: &Value, path: &str, refused: &mut Refusals) -> VolumeKind {
     let limit = of.get_some("sizeLimit");
-    let size_limit = limit.and_then(|v| Quantity::of(v).ok()).and_then(|q| u64::try_from(q.units()).ok());
-    if let (Some(value), None) = (limit, size_limit) {
+    let bytes = limit.and_then(|v| Quantity::of(v).ok()).and_then(|q| u64::try_from(q.units()).ok());
+    if let (Some(value), None) = (limit, bytes) {
         refused.invalid(&format!("{path}.sizeLimit"), value.clone(), "must be a quantity greater than or equal to 0");
     }
     // A limit of zero means none, as upstream treats it.
-    VolumeKind::EmptyDir { memory: of.text("medium") == "Memory", size_limit: size_limit.filter(|limit| *limit > 0) }
+    let size_limit = bytes.filter(|bytes| *bytes > 0).map(|bytes| {
+        // What is stored is canonical text; anything else is said in bytes.
+        let text = limit.and_then(Value::as_str).map_or_else(|| bytes.to_string(), str::to_owned);
+        SizeLimit { bytes, text }
+    });
+    VolumeKind::EmptyDir { memory: of.text("medium") == "Memory", size_limit }
 }
 
 fn host_check(kind: &str) -> HostPathType {

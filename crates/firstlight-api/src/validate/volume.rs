@@ -52,6 +52,8 @@ fn source(volume: &Value, path: &str, refused: &mut Refusals) {
             "projected" => projected(of, &at, refused),
             "hostPath" => host_path(of, &at, refused),
             "emptyDir" => empty_dir(of, &at, refused),
+            "persistentVolumeClaim" => reference(of, "claimName", &at, refused),
+            "image" => image(of, &at, refused),
             // The other kinds are refused by name.
             _ => {}
         }
@@ -167,6 +169,13 @@ fn host_path(of: &Value, path: &str, refused: &mut Refusals) {
     refused.each(&at, host, text::no_climbing(host));
     let kinds = ["BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"];
     one_of(of, "type", &kinds, path, refused);
+}
+
+fn image(of: &Value, path: &str, refused: &mut Refusals) {
+    if of.text("reference").is_empty() {
+        refused.required(&format!("{path}.reference"), "");
+    }
+    one_of(of, "pullPolicy", &["Always", "IfNotPresent", "Never"], path, refused);
 }
 
 fn empty_dir(of: &Value, path: &str, refused: &mut Refusals) {

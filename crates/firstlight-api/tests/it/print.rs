@@ -91,6 +91,14 @@ fn namespaces_config_maps_secrets_service_accounts_leases() {
             "Name | Type | Data | Age",
             json!(["x", "Opaque", 1, "60s"]),
         ),
+        (
+            resources::PERSISTENTVOLUMECLAIMS,
+            json!({ "spec": { "volumeName": "pvc-1", "volumeMode": "Filesystem", "storageClassName": "fast" },
+                    "status": { "phase": "Bound", "accessModes": ["ReadWriteOnce", "ReadOnlyMany"],
+                                "capacity": { "storage": "1Gi" } } }),
+            "Name | Status | Volume | Capacity | Access Modes | StorageClass | VolumeAttributesClass | Age | [VolumeMode]",
+            json!(["x", "Bound", "pvc-1", "1Gi", "RWO,ROX", "fast", "<unset>", "60s", "Filesystem"]),
+        ),
         (resources::SERVICEACCOUNTS, json!({}), "Name | Secrets | Age", json!(["x", 0, "60s"])),
         (
             resources::LEASES,

@@ -243,6 +243,64 @@ fn val_30_and_vol_8_immutable_config_maps_and_secrets() {
 }
 
 #[test]
+fn vol_11_claims_ask_for_room_and_are_bound_as_they_are_made() {
+    let claim = |spec: Value| json!({ "metadata": { "name": "a", "uid": "u1" }, "spec": spec });
+    let room = json!({ "requests": { "storage": "1Gi" } });
+    let plain = claim(json!({ "accessModes": ["ReadWriteOnce"], "resources": room, "storageClassName": "fast" }));
+    let (made, none) = create(resources::PERSISTENTVOLUMECLAIMS, plain);
+    assert_eq!(none, Vec::<String>::new());
+    assert_eq!(made["spec"]["volumeName"], "pvc-u1");
+    assert_eq!(made["spec"]["volumeMode"], "Filesystem");
+    assert_eq!(made["metadata"]["finalizers"], json!(["kubernetes.io/pvc-protection"]));
+    let bound = json!({ "phase": "Bound", "accessModes": ["ReadWriteOnce"], "capacity": { "storage": "1Gi" } });
+    assert_eq!(made["status"], bound);
+
+    let refused = |spec: Value| created(resources::PERSISTENTVOLUMECLAIMS, claim(spec));
+    assert_eq!(
+        refused(json!({})),
+        [
+            "spec.accessModes: Required value: at least 1 access mode is required",
+            "spec.resources[storage]: Required value"
+        ]
+    );
+    let odd = json!({ "accessModes": ["Anything", "ReadWriteOncePod"], "volumeMode": "Block", "volumeName": "mine",
+                      "resources": { "requests": { "storage": "0" } }, "dataSource": { "kind": "X", "name": "y" },
+                      "selector": { "matchLabels": { "a": "b" } } });
+    assert_eq!(
+        refused(odd),
+        [
+            "spec.accessModes: Unsupported value: \"Anything\": supported values: \"ReadOnlyMany\", \"ReadWriteMany\", \"ReadWriteOnce\", \"ReadWriteOncePod\"",
+            "spec.resources[storage]: Invalid value: \"0\": must be greater than zero",
+            "spec.volumeName: Forbidden: not honoured by Firstlight: there are no PersistentVolumes to choose from: every claim gets a directory of its own; remove it",
+            "spec.accessModes[0]: Forbidden: not honoured by Firstlight: pods are not kept from sharing a claim; use ReadWriteOnce",
+            "spec.accessModes[1]: Forbidden: not honoured by Firstlight: pods are not kept from sharing a claim; use ReadWriteOnce",
+            "spec.volumeMode: Forbidden: not honoured by Firstlight: block devices are not handed to containers; use Filesystem",
+            "spec.selector: Forbidden: not honoured by Firstlight: there are no PersistentVolumes to select from; remove it",
+            "spec.dataSource: Forbidden: not honoured by Firstlight: claims begin empty; fill it in an init container",
+        ]
+    );
+
+    let with = |change: &dyn Fn(&mut Value)| {
+        let mut new = made.clone();
+        change(&mut new);
+        updated(resources::PERSISTENTVOLUMECLAIMS, &made, new)
+    };
+    let none = Vec::<String>::new();
+    assert_eq!(with(&|claim| claim["metadata"]["labels"] = json!({ "a": "b" })), none);
+    assert_eq!(with(&|claim| claim["spec"]["resources"]["requests"]["storage"] = json!("2Gi")), none);
+    assert_eq!(
+        with(&|claim| claim["spec"]["resources"]["requests"]["storage"] = json!("1Mi")),
+        ["spec.resources.requests.storage: Forbidden: field can not be less than status.capacity"]
+    );
+    assert_eq!(
+        with(&|claim| claim["spec"]["accessModes"] = json!(["ReadWriteMany"])),
+        [
+            "spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+        ]
+    );
+}
+
+#[test]
 fn services() {
     let with = |spec: Value| created(resources::SERVICES, json!({ "metadata": { "name": "s" }, "spec": spec }));
     assert_eq!(

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic in a test is its failure, with the place and the cause")]
 
 mod bad_input;
+mod claims;
 mod examples;
 mod harness;
 mod kubectl;

@@ -3,6 +3,7 @@
 use super::restart;
 use super::restart_all;
 use super::turn::Turn;
+use super::volumes;
 use crate::seen::Seen;
 use crate::spec::{Init, Spec};
 use crate::status::{Condition, ContainerStatus, Phase, State};
@@ -41,12 +42,16 @@ pub(crate) fn conditions(
     let (ready, containers_ready) =
         (ready(spec, seen, phase, inits, mains), containers_ready(spec, phase, inits, mains));
     let restarting = restart::may_restart_all(spec).then(|| restarting(turn, phase));
+    let scheduled = match volumes::unschedulable(turn) {
+        None => Verdict::holds(),
+        Some(message) => Verdict::fails("Unschedulable", message),
+    };
     [
         ("PodReadyToStartContainers", can_start),
         ("Initialized", initialized),
         ("Ready", ready),
         ("ContainersReady", containers_ready),
-        ("PodScheduled", Verdict::holds()),
+        ("PodScheduled", scheduled),
     ]
     .into_iter()
     .chain(restarting.map(|verdict| ("AllContainersRestarting", verdict)))

@@ -3,7 +3,9 @@
 use crate::action::Launch;
 use crate::draft::{Complete, Draft, Holds, Variable};
 use crate::seen::Seen;
-use crate::spec::{Container, EnvFrom, EnvValue, EnvVar, FieldRef, Init, Qos, ResourceRef, SourceRef, Spec};
+use crate::spec::{
+    Container, EnvFrom, EnvValue, EnvVar, FieldRef, Init, Mount, Qos, ResourceRef, SourceRef, Spec, VolumeKind,
+};
 
 /// Why a container cannot be put together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub(crate) fn launch(spec: &Spec, seen: &Seen, container: &Container) -> Result<
         variables: variables(spec, seen, container)?,
         command: container.command.clone(),
         args: container.args.clone(),
-        mounts: container.mounts.clone(),
+        mounts: container.mounts.iter().map(|mount| guarded(spec, mount)).collect(),
     };
     let known = draft.is_known();
     let Complete { env, command, args, mounts } = match known {
@@ -50,6 +52,19 @@ pub(crate) fn launch(spec: &Spec, seen: &Seen, container: &Container) -> Result<
         env,
         draft: (!known).then(|| Box::new(draft)),
     })
+}
+
+/// The mount, read-only if its volume is.
+fn guarded(spec: &Spec, mount: &Mount) -> Mount {
+    let volume = spec.volumes.iter().find(|volume| volume.name == mount.volume);
+    let read_only = volume.is_some_and(|volume| match volume.kind {
+        VolumeKind::Claim { read_only, .. } => read_only,
+        VolumeKind::EmptyDir { .. }
+        | VolumeKind::Files { .. }
+        | VolumeKind::HostPath { .. }
+        | VolumeKind::Image { .. } => false,
+    });
+    Mount { read_only: mount.read_only || read_only, ..mount.clone() }
 }
 
 /// RES-7 (upstream: `pkg/kubelet/qos/policy.go`).
@@ -172,6 +187,8 @@ pub(crate) fn not_found(source: &SourceRef) -> String {
     match source {
         SourceRef::ConfigMap(name) => format!("configmap \"{name}\" not found"),
         SourceRef::Secret(name) => format!("secret \"{name}\" not found"),
+        // VOL-11
+        SourceRef::Claim(name) => format!("persistentvolumeclaim \"{name}\" not found"),
     }
 }
 
@@ -180,6 +197,7 @@ pub(crate) fn named(source: &SourceRef) -> String {
     match source {
         SourceRef::ConfigMap(name) => format!("configmap \"{name}\""),
         SourceRef::Secret(name) => format!("secret \"{name}\""),
+        SourceRef::Claim(name) => format!("persistentvolumeclaim \"{name}\""),
     }
 }
 
@@ -189,6 +207,7 @@ fn key_not_found(spec: &Spec, source: &SourceRef, key: &str) -> String {
     match source {
         SourceRef::ConfigMap(name) => format!("couldn't find key {key} in ConfigMap {namespace}/{name}"),
         SourceRef::Secret(name) => format!("couldn't find key {key} in Secret {namespace}/{name}"),
+        SourceRef::Claim(name) => format!("couldn't find key {key} in PersistentVolumeClaim {namespace}/{name}"),
     }
 }
 

@@ -4,9 +4,12 @@ use super::restart;
 use super::restart_all;
 use super::turn::{Role, Turn};
 use crate::seen::Sandbox;
-use crate::spec::RestartPolicy;
+use crate::spec::{RestartPolicy, VolumeKind};
 use crate::status::{Phase, Status};
 use crate::time::{Millis, Now};
+
+/// The longest an evicted pod may take to end (upstream: `immediateEvictionGracePeriodSeconds`).
+const EVICTION_GRACE: Millis = Millis::secs(1);
 
 /// Where the pod is in its life.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub(crate) enum Verdict {
     Told { phase: Phase, reason: String, message: String },
     /// `activeDeadlineSeconds` is over (DLN-2).
     Deadline,
+    /// A volume holds more than it may (DLN-4).
+    Evicted { message: String },
     /// An init failed and may not run again (INI-14).
     InitFailed { init: String },
     /// Every main ended for good (REG-6).
@@ -49,6 +54,7 @@ impl Verdict {
         match self {
             Verdict::Told { phase, .. } => format!("the pod is {}", phase.as_str()),
             Verdict::Deadline => "activeDeadlineSeconds is over".to_owned(),
+            Verdict::Evicted { message } => format!("it is evicted: {}", message.trim_end()),
             Verdict::InitFailed { init } => format!("init \"{init}\" failed and may not run again"),
             Verdict::Done => "every main container is done".to_owned(),
             Verdict::SandboxLost => "the sandbox ended and restartPolicy Never forbids a second one".to_owned(),
@@ -60,9 +66,10 @@ impl Verdict {
 impl Life {
     pub(crate) fn of(turn: &Turn<'_>) -> Life {
         let Some((verdict, natural)) = verdict(turn) else { return Life::Living };
-        let (since, grace) = match turn.seen.deletion {
-            Some(deletion) => (deletion.at, deletion.grace),
-            None => (natural, turn.spec.grace),
+        let (since, grace) = match (turn.seen.deletion, &verdict) {
+            (Some(deletion), _) => (deletion.at, deletion.grace),
+            (None, Verdict::Evicted { .. }) => (natural, turn.spec.grace.min(EVICTION_GRACE)),
+            (None, _) => (natural, turn.spec.grace),
         };
         // An end that began while no engine was there leaves its containers their grace all the same.
         let since = since.max(turn.seen.began.unwrap_or(since));
@@ -77,6 +84,7 @@ fn verdict(turn: &Turn<'_>) -> Option<(Verdict, Now)> {
     let first = |natural: &(Verdict, Now)| restart.as_ref().is_none_or(|(_, asked)| natural.1 <= *asked);
     told(turn)
         .or_else(|| deadline(turn))
+        .or_else(|| evicted(turn))
         .or_else(|| init_failed(turn).filter(first))
         .or_else(|| done(turn).filter(first))
         .or_else(|| turn.seen.deletion.map(|deletion| (Verdict::Deleted, deletion.at)))
@@ -104,6 +112,17 @@ fn deadline(turn: &Turn<'_>) -> Option<(Verdict, Now)> {
     let at = deadline_at(turn)?;
     let first = turn.seen.deletion.is_none_or(|deletion| at <= deletion.at);
     (turn.now >= at && first).then_some((Verdict::Deadline, at))
+}
+
+/// DLN-4, word for word (upstream: `pkg/kubelet/eviction/helpers.go`), the blank at the end included.
+fn evicted(turn: &Turn<'_>) -> Option<(Verdict, Now)> {
+    turn.spec.volumes.iter().find_map(|volume| {
+        let VolumeKind::EmptyDir { memory: false, size_limit: Some(limit) } = &volume.kind else { return None };
+        let (bytes, at) = turn.seen.volumes.most.get(&volume.name)?;
+        let (name, text) = (&volume.name, &limit.text);
+        let message = format!("Usage of EmptyDir volume \"{name}\" exceeds the limit \"{text}\". ");
+        (*bytes > limit.bytes).then_some((Verdict::Evicted { message }, *at))
+    })
 }
 
 fn init_failed(turn: &Turn<'_>) -> Option<(Verdict, Now)> {

@@ -17,7 +17,9 @@ pub(crate) fn phase(turn: &Turn<'_>, life: &Life, inits: &[ContainerStatus], mai
                 Verdict::Told { phase, .. } => *phase,
                 // A final phase is told only when nothing runs any more (PHA-8).
                 _ if runs => turn.seen.phase_said(),
-                Verdict::Deadline | Verdict::InitFailed { .. } | Verdict::SandboxLost => Phase::Failed,
+                Verdict::Deadline | Verdict::Evicted { .. } | Verdict::InitFailed { .. } | Verdict::SandboxLost => {
+                    Phase::Failed
+                }
                 Verdict::Done | Verdict::Deleted => verdict_of(mains),
             }
         }

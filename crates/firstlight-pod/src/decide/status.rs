@@ -66,6 +66,7 @@ fn reason(life: &Life, phase: Phase) -> (String, String) {
         Life::Ending(ending) if phase.is_terminal() => match &ending.verdict {
             Verdict::Told { reason, message, .. } => (reason.as_str(), message.as_str()),
             Verdict::Deadline => ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline"),
+            Verdict::Evicted { message } => ("Evicted", message.as_str()),
             Verdict::SandboxLost => {
                 ("SandboxLost", "the pod's sandbox ended, and restartPolicy Never forbids running its containers again")
             }

@@ -13,9 +13,9 @@ use super::turn::{Role, Turn};
 use crate::action::{Do, Launch};
 use crate::backoff;
 use crate::event::{Hook, ImageFailure, StartFailure};
-use crate::seen::{Coming, HookRun, ImageTrouble, Live, Stage, Tried};
-use crate::spec::{Container, SourceRef};
-use crate::time::Millis;
+use crate::seen::{Coming, HookRun, ImageTrouble, Live, Seen, Stage, Tried};
+use crate::spec::{Container, SourceRef, Spec};
+use crate::time::{Millis, Now};
 
 /// The wait after a container could not be created: what the kubelet waits after any error (SYN-10).
 const RETRY: Millis = Millis::secs(10);
@@ -205,34 +205,48 @@ fn pull<'a>(turn: &mut Turn<'a>, container: &'a Container, role: Role) -> Step {
             return Step::Held;
         }
     }
-    let credentials = turn
-        .spec
-        .pull_secrets
-        .iter()
-        .filter_map(|name| turn.seen.sources.get(&SourceRef::Secret(name.clone()))?.as_ref())
-        .filter_map(|data| data.get(".dockerconfigjson").cloned())
-        .collect();
+    let credentials = credentials(turn.spec, turn.seen);
     let why = its_turn(turn, container, role);
     let instance = turn.next_instance(container);
     turn.act(Do::Pull { instance, image: image.clone(), policy: container.pull, credentials }, why);
     Step::UnderWay
 }
 
+/// What the pod's pull secrets hold, in order; those that do not exist are left out.
+pub(super) fn credentials(spec: &Spec, seen: &Seen) -> Vec<Vec<u8>> {
+    let secrets = spec.pull_secrets.iter().map(|name| SourceRef::Secret(name.clone()));
+    let found = secrets.filter_map(|secret| seen.sources.get(&secret)?.as_ref()?.get(".dockerconfigjson"));
+    found.cloned().collect()
+}
+
 /// IMG-2, IMG-5, IMG-6, IMG-8.
 fn show_image_trouble<'a>(turn: &mut Turn<'a>, container: &'a Container, trouble: &ImageTrouble) {
     let ImageTrouble { failure, message, at, .. } = trouble;
+    show_failure(turn, container, &container.image, *failure, message, *at);
+}
+
+/// Has the container's status say that an image it needs cannot be had: its own, or a volume's.
+pub(super) fn show_failure<'a>(
+    turn: &mut Turn<'a>,
+    container: &'a Container,
+    image: &str,
+    failure: ImageFailure,
+    message: &str,
+    at: Now,
+) {
     let shown_until = at.plus(SHOW_ERROR);
+    let message = message.to_owned();
     let (reason, message) = match failure {
         ImageFailure::Pull if turn.now < shown_until => {
             turn.look_at(shown_until);
-            ("ErrImagePull", message.clone())
+            ("ErrImagePull", message)
         }
         ImageFailure::Pull => {
-            ("ImagePullBackOff", format!("Back-off pulling image \"{}\": ErrImagePull: {message}", container.image))
+            ("ImagePullBackOff", format!("Back-off pulling image \"{image}\": ErrImagePull: {message}"))
         }
-        ImageFailure::NeverPull => ("ErrImageNeverPull", message.clone()),
-        ImageFailure::InvalidName => ("InvalidImageName", message.clone()),
-        ImageFailure::Inspect => ("ImageInspectError", message.clone()),
+        ImageFailure::NeverPull => ("ErrImageNeverPull", message),
+        ImageFailure::InvalidName => ("InvalidImageName", message),
+        ImageFailure::Inspect => ("ImageInspectError", message),
     };
     turn.show(container, reason, message);
 }

@@ -4,11 +4,12 @@
 //! new set of files, swapped in at once (VOL-6).
 
 use super::launch;
+use super::step;
 use super::turn::Turn;
 use crate::action::{Do, VolumeContent, VolumeFile, VolumeSetup};
 use crate::backoff::doubled;
-use crate::seen::Seen;
-use crate::spec::{FieldRef, Init, Projection, SourceRef, Spec, Volume, VolumeKind};
+use crate::seen::{Sandbox, Seen, VolumeTrouble};
+use crate::spec::{Container, FieldRef, Init, Projection, SourceRef, Spec, Volume, VolumeKind};
 use crate::time::Millis;
 use std::collections::BTreeMap;
 
@@ -23,6 +24,8 @@ enum Missing {
     Untold(SourceRef),
     /// Kubernetes' words for what is wrong.
     Wrong { volume: String, message: String },
+    /// The claim does not exist, and nothing of the pod has been made yet (VOL-11).
+    Unclaimed(String),
 }
 
 /// Has every volume set up and kept up to date. True if containers can be made.
@@ -37,6 +40,7 @@ pub(crate) fn placed(turn: &mut Turn<'_>) -> bool {
             let what = format!("MountVolume.SetUp failed for volume \"{volume}\" : {message}");
             turn.wait(None, "FailedMount", what, since);
         }
+        Err(Missing::Unclaimed(message)) => turn.wait(None, "Unschedulable", no_node(&message), since),
         Ok(wanted) if wanted.is_empty() => return true,
         Ok(wanted) => match (&known.asked, &known.placed, &known.trouble) {
             (Some((_, since)), _, _) => turn.wait(None, "VolumesPreparing", "its volumes to be set up", *since),
@@ -55,7 +59,36 @@ pub(crate) fn placed(turn: &mut Turn<'_>) -> bool {
             }
         },
     }
+    if let Some(trouble) = &known.trouble {
+        show_image_trouble(turn, trouble);
+    }
     known.placed.is_some()
+}
+
+/// VOL-16: containers that mount an image which cannot be had say so as they do of their own.
+fn show_image_trouble<'a>(turn: &mut Turn<'a>, trouble: &'a VolumeTrouble) {
+    let volume = turn.spec.volumes.iter().find(|volume| volume.name == trouble.volume);
+    let (Some(failure), Some(VolumeKind::Image { reference, .. })) = (trouble.image, volume.map(|v| &v.kind)) else {
+        return;
+    };
+    let mounted = |container: &Container| container.mounts.iter().any(|mount| mount.volume == trouble.volume);
+    let containers: Vec<_> = turn.containers().map(|(container, _)| container).filter(|c| mounted(c)).collect();
+    for container in containers {
+        step::show_failure(turn, container, reference, failure, &trouble.message, trouble.at);
+    }
+}
+
+/// Why the pod can run nowhere: a claim of it does not exist. What runs already goes on.
+pub(crate) fn unschedulable(turn: &Turn<'_>) -> Option<String> {
+    match setups(turn.spec, turn.seen) {
+        Err(Missing::Unclaimed(message)) => Some(no_node(&message)),
+        Err(Missing::Untold(_) | Missing::Wrong { .. }) | Ok(_) => None,
+    }
+}
+
+/// As the scheduler says it.
+fn no_node(why: &str) -> String {
+    format!("0/1 nodes are available: {why}.")
 }
 
 fn setups(spec: &Spec, seen: &Seen) -> Result<Vec<VolumeSetup>, Missing> {
@@ -67,11 +100,15 @@ fn setups(spec: &Spec, seen: &Seen) -> Result<Vec<VolumeSetup>, Missing> {
 
 fn content(spec: &Spec, seen: &Seen, volume: &Volume) -> Result<VolumeContent, Missing> {
     Ok(match &volume.kind {
-        VolumeKind::EmptyDir { memory: true, size_limit } => {
-            VolumeContent::Empty { memory: true, size_limit: Some(memory_size(spec, *size_limit)) }
+        VolumeKind::EmptyDir { memory, size_limit } => {
+            let own = size_limit.as_ref().map(|limit| limit.bytes);
+            let size_limit = if *memory { Some(memory_size(spec, own)) } else { own };
+            VolumeContent::Empty { memory: *memory, size_limit }
         }
-        VolumeKind::EmptyDir { memory: false, size_limit } => {
-            VolumeContent::Empty { memory: false, size_limit: *size_limit }
+        VolumeKind::Claim { name, trust_root, .. } => claim(seen, volume, name, *trust_root)?,
+        VolumeKind::Image { reference, pull } => {
+            let credentials = step::credentials(spec, seen);
+            VolumeContent::Image { reference: reference.clone(), policy: *pull, credentials }
         }
         VolumeKind::HostPath { path, check } => VolumeContent::Host { path: path.clone(), check: *check },
         VolumeKind::Files { projections, default_mode, memory } => {
@@ -82,6 +119,29 @@ fn content(spec: &Spec, seen: &Seen, volume: &Volume) -> Result<VolumeContent, M
             VolumeContent::Files { files: files.into_values().collect(), memory: *memory }
         }
     })
+}
+
+/// VOL-11. A claim that goes while its directory is in use takes nothing away from the pod that uses it.
+fn claim(seen: &Seen, volume: &Volume, name: &str, trust_root: bool) -> Result<VolumeContent, Missing> {
+    let source = SourceRef::Claim(name.to_owned());
+    let placed = seen.volumes.placed.iter().flatten().find(|placed| placed.name == volume.name);
+    match (seen.sources.get(&source), placed) {
+        (None, _) => Err(Missing::Untold(source)),
+        (Some(Some(data)), _) => {
+            let directory = data.get(SourceRef::VOLUME).map(Vec::as_slice).unwrap_or_default();
+            Ok(VolumeContent::Claim { directory: String::from_utf8_lossy(directory).into_owned(), trust_root })
+        }
+        (Some(None), Some(placed)) => Ok(placed.content.clone()),
+        (Some(None), None) => {
+            let message = launch::not_found(&source);
+            Err(match seen.sandbox {
+                Sandbox::Never if seen.containers.values().all(|history| history.past().is_none()) => {
+                    Missing::Unclaimed(message)
+                }
+                _ => Missing::Wrong { volume: volume.name.clone(), message },
+            })
+        }
+    }
 }
 
 fn add(
@@ -167,7 +227,7 @@ fn memory_limit(spec: &Spec) -> Option<u64> {
 fn no_such_key(source: &SourceRef, key: &str) -> String {
     match source {
         SourceRef::ConfigMap(_) => format!("configmap references non-existent config key: {key}"),
-        SourceRef::Secret(_) => format!("references non-existent secret key: {key}"),
+        SourceRef::Secret(_) | SourceRef::Claim(_) => format!("references non-existent secret key: {key}"),
     }
 }
 

@@ -1,12 +1,19 @@
 //! What variables and volumes name: other objects, the pod's own fields and resources, and files in its volumes.
 
-/// A ConfigMap or a Secret of the pod's namespace, by name.
+/// An object of the pod's namespace that the pod needs something of, by name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SourceRef {
     /// A ConfigMap.
     ConfigMap(String),
     /// A Secret.
     Secret(String),
+    /// A PersistentVolumeClaim. What it holds is, as [`SourceRef::VOLUME`], the name of the directory it is bound to.
+    Claim(String),
+}
+
+impl SourceRef {
+    /// The key of a claim's directory.
+    pub const VOLUME: &'static str = "volume";
 }
 
 /// A downward API field (ENV-9).

@@ -1,6 +1,6 @@
 //! Volumes and where they appear (section 1.21).
 
-use super::{FieldRef, ResourceRef, SourceRef};
+use super::{FieldRef, PullPolicy, ResourceRef, SourceRef};
 
 /// A volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub enum VolumeKind {
     EmptyDir {
         /// On a tmpfs.
         memory: bool,
-        /// Size limit in bytes.
-        size_limit: Option<u64>,
+        /// How much it may hold.
+        size_limit: Option<SizeLimit>,
     },
     /// Files made from ConfigMaps, Secrets and pod fields, replaced as a whole (VOL-6).
     Files {
@@ -37,6 +37,31 @@ pub enum VolumeKind {
         /// The check asked for by `type`.
         check: HostPathType,
     },
+    /// What a PersistentVolumeClaim of the pod's namespace stands for (VOL-11).
+    Claim {
+        /// The claim's name.
+        name: String,
+        /// Whether no container may write to it.
+        read_only: bool,
+        /// `fsGroupChangePolicy: OnRootMismatch`: whether a root that is as `fsGroup` wants it means that all is.
+        trust_root: bool,
+    },
+    /// The files of an image, which nobody can write or execute (VOL-16).
+    Image {
+        /// Reference as written.
+        reference: String,
+        /// When to pull.
+        pull: PullPolicy,
+    },
+}
+
+/// How much an `emptyDir` may hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SizeLimit {
+    /// In bytes.
+    pub bytes: u64,
+    /// As Kubernetes writes it: `1Mi`.
+    pub text: String,
 }
 
 impl VolumeKind {
@@ -45,7 +70,10 @@ impl VolumeKind {
     pub fn projections(&self) -> &[Projection] {
         match self {
             VolumeKind::Files { projections, .. } => projections,
-            VolumeKind::EmptyDir { .. } | VolumeKind::HostPath { .. } => &[],
+            VolumeKind::EmptyDir { .. }
+            | VolumeKind::HostPath { .. }
+            | VolumeKind::Claim { .. }
+            | VolumeKind::Image { .. } => &[],
         }
     }
 }

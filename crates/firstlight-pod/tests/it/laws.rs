@@ -168,6 +168,7 @@ impl Watch {
             | Event::Said { .. }
             | Event::Written
             | Event::Source { .. }
+            | Event::VolumeUsed { .. }
             | Event::Pulling { .. }
             | Event::Starting { .. } => {}
         }

@@ -55,7 +55,8 @@ fn status(status: &Status) -> Vec<String> {
         let _ = write!(phase, " ({}: {})", status.reason, status.message);
     }
     let containers = status.inits.iter().chain(&status.mains).chain(&status.ephemerals).map(one);
-    let conditions = status.conditions.iter().filter(|condition| condition.kind != "PodScheduled").map(|condition| {
+    let telling = |condition: &&Condition| condition.kind != "PodScheduled" || !condition.holds;
+    let conditions = status.conditions.iter().filter(telling).map(|condition| {
         let Condition { kind, holds, reason, message, .. } = condition;
         match (holds, message.is_empty()) {
             (true, _) => format!("{kind} {reason}").trim_end().to_owned(),

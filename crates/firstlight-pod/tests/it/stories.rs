@@ -9,14 +9,14 @@
 //! init a pull=Always            once, sidecar, main: `init`, `sidecar`, `main`
 //! sidecar s startup=1s/3/5s     period, failure threshold, own grace: startup, liveness, readiness
 //! main m poststart=http prestop restart=Never rule=In:42,43 rule=allIn:88 env=KEY:configmap/c/k subpath=v/$(KEY)
-//! main n env=KEY:file/v/path/k
-//! volume v empty | configmap/c | secret/s
+//! main n env=KEY:file/v/path/k mount=v
+//! volume v empty | empty 8Ki | configmap/c | secret/s | claim/c | image i:1
 //! ```
 //!
 //! `debug NAME target=MAIN` adds an ephemeral container; `ephemeral NAME` is one that is there already.
 //!
 //! What happens: `begin`, `restart` (the engine is killed and comes back), `exit NAME CODE [oom|unknown]`,
-//! `delete GRACE`, `reboot`, `set configmap/c k=v` or `set configmap/c absent`, `sandbox dies`, `image NAME REFERENCE`,
+//! `delete GRACE`, `reboot`, `holds VOLUME BYTES`, `set configmap/c k=v` or `set configmap/c absent`, `sandbox dies`, `image NAME REFERENCE`,
 //! `gate NAME true|false`, `nothing`, and how the world answers from now on: `refuse image REFERENCE
 //! pull|never|name|inspect WORDS`, `allow image REFERENCE`, `absent REFERENCE TIME`, `refuse create|config|start NAME
 //! WORDS`, `allow NAME`, `fail NAME PROBE`, `pass NAME PROBE`, `hook NAME poststart|prestop fails|hangs`, `stops NAME
@@ -30,7 +30,7 @@ use firstlight_pod::event::{Event, Exit, Hook, ImageFailure, ProbeKind, StartFai
 use firstlight_pod::spec::{Container, Spec};
 use firstlight_pod::spec::{
     EnvValue, EnvVar, Ephemeral, FileRef, Handler, Init, Mount, Probe, Projection, PullPolicy, RestartPolicy,
-    RestartRule, RuleAction, SourceRef, Volume, VolumeKind,
+    RestartRule, RuleAction, SizeLimit, SourceRef, Volume, VolumeKind,
 };
 use firstlight_pod::status::Condition;
 use firstlight_pod::{Millis, Now};
@@ -103,6 +103,7 @@ fn source(text: &str) -> SourceRef {
     match text.split_once('/').unwrap() {
         ("configmap", name) => SourceRef::ConfigMap(name.to_owned()),
         ("secret", name) => SourceRef::Secret(name.to_owned()),
+        ("claim", name) => SourceRef::Claim(name.to_owned()),
         other => panic!("no such source: {other:?}"),
     }
 }
@@ -137,9 +138,20 @@ pub(crate) fn describe(spec: &mut Spec, words: &[&str]) {
         "ephemeral" => spec.ephemerals.push(ephemeral(words)),
         "volume" => {
             let kind = match words[2] {
-                "empty" => VolumeKind::EmptyDir { memory: false, size_limit: None },
+                "empty" => {
+                    let size_limit = words.get(3).map(|text| {
+                        let bytes = text.strip_suffix("Ki").unwrap().parse::<u64>().unwrap() << 10;
+                        SizeLimit { bytes, text: (*text).to_owned() }
+                    });
+                    VolumeKind::EmptyDir { memory: false, size_limit }
+                }
+                "image" => VolumeKind::Image { reference: words[3].to_owned(), pull: PullPolicy::IfNotPresent },
                 from => {
                     let source = source(from);
+                    if let SourceRef::Claim(name) = source {
+                        let kind = VolumeKind::Claim { name, read_only: false, trust_root: false };
+                        return spec.volumes.push(Volume { name: words[1].to_owned(), kind });
+                    }
                     let memory = matches!(source, SourceRef::Secret(_));
                     let projection = Projection::Source { source, items: Vec::new(), optional: false };
                     VolumeKind::Files { projections: vec![projection], default_mode: 0o644, memory }
@@ -209,6 +221,10 @@ fn container(words: &[&str]) -> Container {
                 };
                 container.env.push(EnvVar { name: name.to_owned(), value });
             }
+            ("mount", volume) => {
+                let (volume, path) = (volume.to_owned(), format!("/{volume}"));
+                container.mounts.push(Mount { volume, path, ..Mount::default() });
+            }
             ("subpath", value) => {
                 let (volume, path) = value.split_once('/').unwrap();
                 container.mounts.push(Mount {
@@ -250,6 +266,10 @@ pub(crate) fn happen(world: &mut World, words: &[&str], line: &str) -> Vec<Turne
             world.source(source(from), Some(content))
         }
         ["sandbox", "dies"] => world.sandbox_dies(),
+        ["holds", volume, bytes] => {
+            let (volume, bytes) = ((*volume).to_owned(), bytes.parse().unwrap());
+            world.happen(vec![Event::VolumeUsed { volume, bytes, at: world.now }])
+        }
         ["reboot"] => world.reboot(),
         ["disk", "stops"] => {
             world.manners.disk_stopped = true;

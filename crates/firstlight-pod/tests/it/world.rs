@@ -84,6 +84,7 @@ impl World {
             Event::StartFailed { failure, .. } => *failure != StartFailure::Config,
             Event::VolumesReady { .. }
             | Event::VolumesFailed { .. }
+            | Event::VolumeUsed { .. }
             | Event::SandboxReady { .. }
             | Event::SandboxFailed { .. }
             | Event::SandboxGone { .. }

@@ -14,7 +14,7 @@ pub(crate) use overlay::Overlay;
 use destination::Real;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::CWD;
-use rustix::mount::{MoveMountFlags, move_mount};
+use rustix::mount::{MountAttrFlags, MoveMountFlags, move_mount};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -46,7 +46,7 @@ impl DetachedRoot {
     /// If the kernel refuses the overlay, or a place cannot be made real: the container must then not be created
     /// (E9).
     pub(crate) fn make(overlay: &Overlay<'_>) -> io::Result<DetachedRoot> {
-        let root = DetachedRoot { mount: overlay.mount()? };
+        let root = DetachedRoot { mount: overlay.mount(MountAttrFlags::empty())? };
         for path in DIRECTORIES {
             destination::make_real(root.mount.as_fd(), Path::new(path), Kind::Directory)
                 .map_err(|e| named(path, &e))?;

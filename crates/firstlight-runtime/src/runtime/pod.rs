@@ -1,6 +1,8 @@
 //! One pod's task: turns actions into what its shim, the image store and the volumes are asked, and what they answer
 //! into events. Every action is safe to repeat; only the pod's own order matters, so pods never wait for each other.
 
+mod volumes;
+
 use super::ending;
 use super::link::Link;
 use super::machine::Machine;
@@ -11,9 +13,9 @@ use crate::images::{Image, Unavailable};
 use crate::journal;
 use crate::layout::instance_name;
 use crate::recover;
-use crate::volumes::{self, VolumeError};
+use crate::volumes::VolumeError;
 use crate::wire::{Order, Purpose, RESTARTS_ALL, RETIRES, Request, SHARES_PROCESSES, Told};
-use firstlight_pod::action::{Launch, Signal, VolumeSetup};
+use firstlight_pod::action::{Launch, Signal};
 use firstlight_pod::event::{Hook, Instance, ProbeKind, StartFailure, StopReason};
 use firstlight_pod::spec::{Handler, Identity, PullPolicy};
 use firstlight_pod::{Do, Event, Millis, Now, PodId};
@@ -22,6 +24,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use volumes::Volumes;
 
 /// What is known of a pod's containers: for sessions and log readers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -61,16 +64,6 @@ pub(crate) struct Pod {
     leftovers: Vec<u32>,
 }
 
-/// What becomes of volumes: one thread at a time works on them, and the newest wish waits.
-#[derive(Debug, Default)]
-enum Volumes {
-    #[default]
-    Idle,
-    Busy {
-        next: Option<(Vec<VolumeSetup>, Option<u32>)>,
-    },
-}
-
 /// What is left of a container that is over, for the engine to remove.
 #[derive(Debug, PartialEq, Eq)]
 enum Left {
@@ -82,6 +75,7 @@ enum Left {
 #[derive(Debug)]
 enum Done {
     Volumes(Result<(), VolumeError>),
+    Measured(Vec<(String, u64)>),
     Pulled { instance: Instance, image: String, result: Box<Result<Image, Unavailable>> },
     Ended(u32),
     Swept,
@@ -106,7 +100,7 @@ impl Pod {
             images: HashMap::new(),
             pulling: HashSet::new(),
             jobs: JoinSet::new(),
-            volumes: Volumes::Idle,
+            volumes: Volumes::default(),
             ending: HashSet::new(),
             leftovers,
         };
@@ -129,6 +123,7 @@ impl Pod {
                     None => return self.id,
                 },
                 told = next(self.sandbox.as_mut()) => self.hear(told).await,
+                () = self.volumes.time_to_look() => self.measure(),
                 Some(done) = self.jobs.join_next() => match done {
                     Ok(done) => self.done(done).await,
                     Err(error) => tracing::error!(pod = %self.id.name, %error, "a runtime job died"),
@@ -155,23 +150,6 @@ impl Pod {
             Do::RemoveSandbox { attempt } => self.remove_sandbox(attempt).await,
             Do::Forget => {}
         }
-    }
-
-    fn prepare_volumes(&mut self, volumes: Vec<VolumeSetup>, fs_group: Option<u32>) {
-        if let Volumes::Busy { next } = &mut self.volumes {
-            *next = Some((volumes, fs_group));
-            return;
-        }
-        self.volumes = Volumes::Busy { next: None };
-        let (machine, pod) = (self.machine.clone(), self.id.clone());
-        self.jobs.spawn_blocking(move || {
-            let claimed = sandbox::claim_directory(&machine, &pod).map_err(|error| VolumeError {
-                volume: volumes.first().map(|v| v.name.clone()).unwrap_or_default(),
-                message: format!("making the pod's directory: {error}"),
-            });
-            let dir = machine.layout.pod(&pod.uid);
-            Done::Volumes(claimed.and_then(|()| volumes::prepare(&dir, &volumes, fs_group, machine.allow)))
-        });
     }
 
     async fn create_sandbox(&mut self, attempt: u32, identity: Identity, sysctls: BTreeMap<String, String>) {
@@ -248,16 +226,6 @@ impl Pod {
                 self.tell(Event::StartFailed { instance, failure, message, at: Now(now()) }).await;
             }
         }
-    }
-
-    /// What the pod's own files say is read now, at each start (ENV-11).
-    async fn completed(&self, launch: Launch) -> Result<Launch, String> {
-        if launch.draft.is_none() {
-            return Ok(launch);
-        }
-        let dir = self.machine.layout.pod(&self.id.uid);
-        let reading = move || launch.completed(|file| volumes::variable(&dir, file));
-        tokio::task::spawn_blocking(reading).await.map_err(|error| format!("reading env files died: {error}"))?
     }
 
     async fn hook(&mut self, instance: Instance, hook: Hook, handler: Handler, timeout: Option<Millis>) {
@@ -428,6 +396,7 @@ impl Pod {
     async fn done(&mut self, done: Done) {
         match done {
             Done::Volumes(result) => self.volumes_done(result).await,
+            Done::Measured(usage) => self.measured(usage).await,
             Done::Pulled { instance, image, result } => self.pulled(instance, image, *result).await,
             Done::Ended(attempt) => {
                 self.ending.remove(&attempt);
@@ -435,20 +404,6 @@ impl Pod {
             }
             Done::Swept => {}
         }
-    }
-
-    async fn volumes_done(&mut self, result: Result<(), VolumeError>) {
-        if let Volumes::Busy { next: Some((volumes, fs_group)) } = std::mem::take(&mut self.volumes) {
-            // Only the outcome of the newest wish is worth telling.
-            self.prepare_volumes(volumes, fs_group);
-            return;
-        }
-        let at = Now(now());
-        self.tell(match result {
-            Ok(()) => Event::VolumesReady { at },
-            Err(VolumeError { volume, message }) => Event::VolumesFailed { volume, message, at },
-        })
-        .await;
     }
 
     async fn pulled(&mut self, instance: Instance, image: String, result: Result<Image, Unavailable>) {

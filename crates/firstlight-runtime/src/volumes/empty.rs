@@ -17,7 +17,7 @@ const GROUP_MODE: u32 = 0o2770;
 
 /// Makes the directory or the tmpfs, unless it is there: its content and whatever a container did to it are kept.
 ///
-/// The size limit of a directory on disk is not enforced here: Kubernetes evicts the pod when a scan finds too much.
+/// The size limit of a directory on disk is not enforced here: the pod is evicted when a scan finds too much (DLN-4).
 pub(super) fn prepare(
     all: BorrowedFd<'_>,
     name: &str,
@@ -32,6 +32,11 @@ pub(super) fn prepare(
         mount(all, name, MountFlags::NODEV, &format!("mode={mode:o}{size}{owner}"))?;
         return Ok(());
     }
+    directory(all, name, mode, fs_group)
+}
+
+/// Makes a directory, unless it is there.
+pub(super) fn directory(all: BorrowedFd<'_>, name: &str, mode: u32, fs_group: Option<u32>) -> io::Result<()> {
     if rustix::fs::statat(all, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
         return Ok(());
     }
@@ -75,7 +80,8 @@ pub(super) fn unmount(place: &Path) -> io::Result<()> {
     }
 }
 
-fn is_mount(directory: BorrowedFd<'_>) -> io::Result<bool> {
+/// Whether a mount stands here.
+pub(super) fn is_mount(directory: BorrowedFd<'_>) -> io::Result<bool> {
     let statx = rustix::fs::statx(directory, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)?;
     Ok(statx.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }

@@ -67,7 +67,8 @@ fn make_file(path: &Path) -> Result<(), String> {
     made.map(drop).map_err(|e| format!("hostPath {}: cannot make the file: {e}", path.display()))
 }
 
-fn link(all: BorrowedFd<'_>, name: &str, path: &Path) -> io::Result<()> {
+/// A link of ours to a path of the host, whatever link was there before.
+pub(super) fn link(all: BorrowedFd<'_>, name: &str, path: &Path) -> io::Result<()> {
     if let Ok(target) = rustix::fs::readlinkat(all, name, Vec::new()) {
         use std::os::unix::ffi::OsStrExt;
         if target.as_bytes() == path.as_os_str().as_bytes() {
@@ -76,7 +77,7 @@ fn link(all: BorrowedFd<'_>, name: &str, path: &Path) -> io::Result<()> {
         rustix::fs::unlinkat(all, name, AtFlags::empty())?;
     }
     match rustix::fs::symlinkat(path, all, name) {
-        Err(Errno::EXIST) => Err(io::Error::other("something other than a hostPath is in its place")),
+        Err(Errno::EXIST) => Err(io::Error::other("something other than a link is in its place")),
         other => Ok(other?),
     }
 }

@@ -2,8 +2,10 @@
 
 use firstlight_pod::action::{VolumeContent, VolumeFile, VolumeSetup};
 use firstlight_pod::spec::HostPathType;
+use firstlight_runtime::volumes::{Ground, VolumeError};
 use firstlight_runtime::{Allow, volumes};
 use rustix::fs::{RenameFlags, renameat_with};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -37,10 +39,16 @@ impl Pod {
 
     fn prepare_for(&self, content: VolumeContent, fs_group: Option<u32>, allow: Allow) -> Result<(), String> {
         let setup = VolumeSetup { name: "vol".into(), content };
-        volumes::prepare(&self.dir(), &[setup], fs_group, allow).map_err(|e| {
+        self.prepare_all(&[setup], fs_group, allow).map_err(|e| {
             assert_eq!(e.volume, "vol");
             e.message
         })
+    }
+
+    fn prepare_all(&self, setups: &[VolumeSetup], fs_group: Option<u32>, allow: Allow) -> Result<(), VolumeError> {
+        let (pod_dir, images) = (self.dir(), BTreeMap::new());
+        let ground = Ground { pod_dir: &pod_dir, data: self.tmp.path(), fs_group, allow, images: &images };
+        volumes::prepare(&ground, setups)
     }
 
     fn at(&self, path: &str) -> PathBuf {
@@ -63,6 +71,10 @@ fn files(memory: bool, data: &str) -> VolumeContent {
 
 fn host(path: &Path, check: HostPathType) -> VolumeContent {
     VolumeContent::Host { path: path.to_str().unwrap().into(), check }
+}
+
+fn claim(directory: &str, trust_root: bool) -> VolumeContent {
+    VolumeContent::Claim { directory: directory.into(), trust_root }
 }
 
 fn mode(path: &Path) -> u32 {
@@ -165,7 +177,7 @@ fn removal_takes_mounts_and_trees_and_leaves_what_host_paths_point_at() {
         volume("c", empty(false, None)),
         volume("d", host(&target, HostPathType::Directory)),
     ];
-    volumes::prepare(&pod.dir(), &setups, None, Allow { host_path: true, ..Allow::default() }).unwrap();
+    pod.prepare_all(&setups, None, Allow { host_path: true, ..Allow::default() }).unwrap();
     symlink(&target, volumes::path(&pod.dir(), "c").join("planted")).unwrap();
     volumes::remove(&pod.dir()).unwrap();
     assert!(!pod.dir().join("volumes").exists());
@@ -243,7 +255,7 @@ fn a_volume_name_that_is_a_path_is_refused() {
     for name in ["", "..", "a/b", "A", "-a", &"x".repeat(64)] {
         let pod = Pod::new();
         let setup = VolumeSetup { name: name.into(), content: empty(false, None) };
-        assert!(volumes::prepare(&pod.dir(), &[setup], None, Allow::default()).is_err(), "{name}");
+        assert!(pod.prepare_all(&[setup], None, Allow::default()).is_err(), "{name}");
         assert!(volumes::open(&pod.dir(), name).is_err(), "{name}");
     }
 }
@@ -313,4 +325,91 @@ fn s8_swapping_a_component_for_a_link_while_it_is_resolved_never_leads_out() {
         assert!(inside > 0);
     });
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 1, "nothing was made outside");
+}
+
+/// Mode, owner and group, of the thing itself.
+fn owned(path: &Path) -> (u32, u32, u32) {
+    let found = fs::symlink_metadata(path).unwrap();
+    (found.mode() & 0o7777, found.uid(), found.gid())
+}
+
+#[test]
+fn vol_11_a_claims_directory_outlives_the_pods_that_use_it_and_goes_with_its_claim() {
+    let one = Pod::new();
+    let data = one.tmp.path();
+    assert_eq!(volumes::claimed(data).unwrap(), [] as [&str; 0]);
+    one.prepare(claim("pvc-1", false)).unwrap();
+    assert_eq!(mode(&one.at("")), 0o777);
+    fs::write(one.at("kept"), "kept").unwrap();
+    volumes::remove(&one.dir()).unwrap();
+    one.prepare(claim("pvc-1", false)).unwrap();
+    assert_eq!(fs::read_to_string(one.at("kept")).unwrap(), "kept");
+    one.prepare(claim("pvc-2", false)).unwrap();
+    assert!(!one.at("kept").exists(), "another claim is another directory");
+    assert_eq!(fs::metadata(data.join("claims")).unwrap().mode() & 0o777, 0o700);
+    let mut all = volumes::claimed(data).unwrap();
+    all.sort();
+    assert_eq!(all, ["pvc-1", "pvc-2"]);
+    volumes::unclaim(data, "pvc-1").unwrap();
+    volumes::unclaim(data, "pvc-1").unwrap();
+    assert_eq!(volumes::claimed(data).unwrap(), ["pvc-2"]);
+    for name in ["", ".", "..", "a/b", "../pods"] {
+        assert!(one.prepare(claim(name, false)).is_err() && volumes::unclaim(data, name).is_err(), "{name:?}");
+    }
+}
+
+#[test]
+fn vol_12_a_claim_is_given_to_the_group_whole_and_once_for_each_pod() {
+    let pod = Pod::new();
+    let with = |trust_root, gid| pod.prepare_for(claim("pvc-1", trust_root), Some(gid), Allow::default()).unwrap();
+    let again = || fs::remove_file(pod.dir().join("volumes/vol.owned")).unwrap();
+    pod.prepare(claim("pvc-1", false)).unwrap();
+    let outside = pod.tmp.path().join("outside");
+    fs::write(&outside, "").unwrap();
+    let before = owned(&outside);
+    fs::create_dir_all(pod.at("deep/er")).unwrap();
+    fs::write(pod.at("deep/er/file"), "").unwrap();
+    symlink(&outside, pod.at("link")).unwrap();
+    let modes = [("deep", 0o700), ("deep/er", 0o755), ("deep/er/file", 0o604)];
+    for (path, mode) in modes {
+        fs::set_permissions(pod.at(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    with(false, 4711);
+    assert_eq!(owned(&pod.at("").canonicalize().unwrap()), (0o2777, 0, 4711));
+    assert_eq!(owned(&pod.at("deep")), (0o2770, 0, 4711));
+    assert_eq!(owned(&pod.at("deep/er")), (0o2775, 0, 4711));
+    assert_eq!(owned(&pod.at("deep/er/file")), (0o664, 0, 4711));
+    assert_eq!((owned(&pod.at("link")).2, owned(&outside)), (4711, before), "the link, never what it leads to");
+    fs::write(pod.at("deep/new"), "").unwrap();
+    std::os::unix::fs::chown(pod.at("deep/new"), Some(1), Some(1)).unwrap();
+    with(false, 4711);
+    assert_eq!(owned(&pod.at("deep/new")).2, 1, "what containers do meanwhile is theirs");
+    again();
+    with(true, 4711);
+    assert_eq!(owned(&pod.at("deep/new")).2, 1, "OnRootMismatch: the root fits");
+    again();
+    with(true, 4712);
+    assert_eq!(owned(&pod.at("deep/new")).2, 4712, "OnRootMismatch: the root did not fit");
+    again();
+    std::os::unix::fs::chown(pod.at("deep/new"), None, Some(1)).unwrap();
+    with(false, 4712);
+    assert_eq!(owned(&pod.at("deep/new")).2, 4712, "Always");
+}
+
+#[test]
+fn dln_4_what_a_volume_holds_is_counted_as_the_disk_counts_it() {
+    let pod = Pod::new();
+    pod.prepare(empty(false, Some(1))).unwrap();
+    let used = || volumes::usage(&pod.dir(), "vol").unwrap();
+    let nothing = used();
+    fs::create_dir_all(pod.at("a/b/c")).unwrap();
+    fs::write(pod.at("a/b/c/file"), vec![1; 100_000]).unwrap();
+    let with_file = used();
+    assert!((100_000..200_000).contains(&(with_file - nothing)), "{with_file} {nothing}");
+    fs::hard_link(pod.at("a/b/c/file"), pod.at("twice")).unwrap();
+    symlink("/usr", pod.at("elsewhere")).unwrap();
+    assert!(used() - with_file < 10_000, "neither counted twice nor followed");
+    let sparse = fs::File::create(pod.at("sparse")).unwrap();
+    sparse.set_len(1 << 30).unwrap();
+    assert!(used() - with_file < 10_000, "what is not on the disk is not counted");
 }

@@ -39,6 +39,8 @@ pub(crate) const PACKAGES: &[Package] = &[
             "NamespaceList",
             "Node",
             "NodeList",
+            "PersistentVolumeClaim",
+            "PersistentVolumeClaimList",
             "Pod",
             "PodList",
             "PodTemplate",
@@ -106,7 +108,7 @@ pub(crate) const PACKAGES: &[Package] = &[
 ];
 
 /// The serialisation samples kept as oracles: one JSON and one protobuf file each.
-pub(crate) const GOLDEN: [&str; 21] = [
+pub(crate) const GOLDEN: [&str; 22] = [
     "apps.v1.ControllerRevision",
     "apps.v1.StatefulSet",
     "authentication.k8s.io.v1.SelfSubjectReview",
@@ -121,6 +123,7 @@ pub(crate) const GOLDEN: [&str; 21] = [
     "core.v1.Event",
     "core.v1.Namespace",
     "core.v1.Node",
+    "core.v1.PersistentVolumeClaim",
     "core.v1.Pod",
     "core.v1.Secret",
     "core.v1.Service",
@@ -154,6 +157,7 @@ pub(crate) const RESOURCES: &[ServedResource] = &[
     served("api__v1", "events", &[]),
     served("api__v1", "namespaces", &["finalize", "status"]),
     served("api__v1", "nodes", &["status"]),
+    served("api__v1", "persistentvolumeclaims", &["status"]),
     served(
         "api__v1",
         "pods",

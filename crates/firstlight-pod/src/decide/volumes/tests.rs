@@ -1,6 +1,6 @@
 use super::*;
 use crate::event::Event;
-use crate::spec::{Container, Identity, PodId, Qos, ResourceRef, Resources, RestartPolicy, Rules};
+use crate::spec::{Container, Identity, PodId, Qos, ResourceRef, Resources, RestartPolicy, Rules, SizeLimit};
 use crate::time::Now;
 
 #[test]
@@ -68,12 +68,16 @@ fn files(projections: Vec<Projection>) -> Result<Vec<(String, u32, String)>, Str
             .into_iter()
             .flat_map(|volume| match volume.content {
                 VolumeContent::Files { files, .. } => files,
-                VolumeContent::Empty { .. } | VolumeContent::Host { .. } => Vec::new(),
+                VolumeContent::Empty { .. }
+                | VolumeContent::Host { .. }
+                | VolumeContent::Claim { .. }
+                | VolumeContent::Image { .. } => Vec::new(),
             })
             .map(|file| (file.path, file.mode, String::from_utf8(file.data).expect("text")))
             .collect()),
         Err(Missing::Untold(source)) => Err(format!("untold {source}")),
         Err(Missing::Wrong { volume, message }) => Err(format!("{volume}: {message}")),
+        Err(Missing::Unclaimed(message)) => Err(message),
     }
 }
 
@@ -123,7 +127,8 @@ fn vol_2_memory_is_bounded_by_the_volume_the_pod_and_the_node_whichever_is_least
     let size = |own: Option<u64>, inits: Vec<Init>, mains: &[Option<u64>]| {
         let mains = mains.iter().map(|limit| limited("m", *limit)).collect();
         let rules = Rules { allocatable_memory: 1000, ..Rules::default() };
-        let kind = VolumeKind::EmptyDir { memory: true, size_limit: own };
+        let size_limit = own.map(|bytes| SizeLimit { bytes, text: String::new() });
+        let kind = VolumeKind::EmptyDir { memory: true, size_limit };
         let spec = Spec { inits, mains, rules, ..spec(vec![Volume { name: "v".to_owned(), kind }]) };
         match setups(&spec, &Seen::default()).ok().expect("it is told")[0].content {
             VolumeContent::Empty { memory: true, size_limit: Some(size) } => size,

@@ -2,7 +2,8 @@
 
 use super::World;
 use firstlight_pod::action::{Do, Signal};
-use firstlight_pod::event::{Exit, Instance, StartFailure};
+use firstlight_pod::event::{Exit, ImageFailure, Instance, StartFailure};
+use firstlight_pod::spec::VolumeKind;
 use firstlight_pod::{Event, Millis, Now};
 
 impl World {
@@ -12,7 +13,11 @@ impl World {
         let at = self.now.plus(Millis(delay));
         let event = match what.clone() {
             Do::PrepareVolumes { .. } => match self.manners.volumes.clone() {
-                Some((volume, message)) => Event::VolumesFailed { volume, message, at },
+                Some((volume, message)) => {
+                    let of = self.spec.volumes.iter().find(|known| known.name == volume).map(|volume| &volume.kind);
+                    let image = matches!(of, Some(VolumeKind::Image { .. })).then_some(ImageFailure::Pull);
+                    Event::VolumesFailed { volume, message, image, at }
+                }
                 None => Event::VolumesReady { at },
             },
             Do::CreateSandbox { attempt, .. } => match self.manners.no_sandbox.clone() {

@@ -31,9 +31,9 @@ impl Overlay<'_> {
     ///
     /// # Errors
     /// What the kernel answers.
-    pub(crate) fn mount(&self) -> io::Result<OwnedFd> {
+    pub(crate) fn mount(&self, attributes: MountAttrFlags) -> io::Result<OwnedFd> {
         self.prepare()?;
-        self.try_mount().map_err(|error| {
+        self.try_mount(attributes).map_err(|error| {
             io::Error::other(format!("overlay of {} layers on {}: {error}", self.layers.len(), self.dir.display()))
         })
     }
@@ -48,7 +48,7 @@ impl Overlay<'_> {
         self.masks.iter().try_for_each(|mask| self.hide(mask))
     }
 
-    fn try_mount(&self) -> Result<OwnedFd, Errno> {
+    fn try_mount(&self, attributes: MountAttrFlags) -> Result<OwnedFd, Errno> {
         let fs = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
         for layer in self.layers {
             fsconfig_set_string(&fs, "lowerdir+", layer)?;
@@ -58,7 +58,7 @@ impl Overlay<'_> {
         fsconfig_set_flag(&fs, "volatile")?;
         fsconfig_set_string(&fs, "source", "overlay")?;
         fsconfig_create(&fs)?;
-        fsmount(&fs, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
+        fsmount(&fs, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
     }
 
     /// Hides one path of the layers, in the writable layer: an empty directory, or nothing where a file was. Unlike

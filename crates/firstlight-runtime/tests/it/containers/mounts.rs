@@ -1,9 +1,11 @@
 //! What becomes of volumes while a container has them, and of mounts below them, seen from inside (VOL-7, VOL-14).
 
-use super::world::{World, mount, soon, with_world_of};
+use super::world::{World, instance, mount, soon, with_world_of};
 use super::{script, with_world};
+use crate::images::tarball::Tar;
 use firstlight_pod::action::{VolumeContent, VolumeFile, VolumeSetup};
-use firstlight_pod::spec::{HostPathType, Mount};
+use firstlight_pod::event::ImageFailure;
+use firstlight_pod::spec::{HostPathType, Mount, PullPolicy};
 use firstlight_pod::{Do, Event, Launch};
 use firstlight_runtime::Allow;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount_change, unmount};
@@ -122,5 +124,69 @@ fn vol_7_new_files_reach_a_running_container_but_not_where_it_has_a_part_of_the_
         world.ask(files("two\n")).await;
         assert_eq!(world.exit("c").await.code, 0);
         assert_eq!(world.log("c").await, "two\none\n");
+    });
+}
+
+/// A volume of this image.
+fn image_volume(reference: &str) -> Do {
+    let (reference, policy) = (reference.to_owned(), PullPolicy::IfNotPresent);
+    let content = VolumeContent::Image { reference, policy, credentials: Vec::new() };
+    Do::PrepareVolumes { volumes: vec![VolumeSetup { name: "i".to_owned(), content }], fs_group: None }
+}
+
+#[test]
+fn vol_16_an_images_files_are_a_volume_that_nobody_writes_or_executes() {
+    let data = Tar::new().dir("models/").file("models/one", "weights\n").program("run", b"#!/bin/sh\necho ran\n");
+    with_world_of(Allow { privileged: true, ..Allow::default() }, &[("localhost/data:1", data)], async |world| {
+        world.ask(image_volume("localhost/data:1")).await;
+        assert!(matches!(world.event().await, Event::VolumesReady { .. }));
+        world.ask(image_volume("localhost/data:1")).await;
+        assert!(matches!(world.event().await, Event::VolumesReady { .. }), "safe to repeat");
+        world.sandbox().await;
+        let part = Mount { sub_path: "models".to_owned(), ..mount("i", "/part") };
+        let text = "cat /i/models/one /part/one; ls -l /i/run | grep -o ^...x; \
+                    touch /i/new 2>/dev/null || echo not written; /i/run 2>/dev/null || echo not executed";
+        let launch = Launch { mounts: vec![mount("i", "/i"), part], ..script(text) };
+        let expected = "weights\nweights\n-rwx\nnot written\nnot executed\n";
+        assert_eq!(world.run("c", launch.clone()).await.1, expected);
+        let security = firstlight_pod::spec::Security { privileged: true, ..Default::default() };
+        assert_eq!(world.run("p", Launch { security, ..launch }).await.1, expected, "with all powers too");
+        let missing = Mount { sub_path: "none".to_owned(), ..mount("i", "/part") };
+        let refused = world.create(&instance("m"), Launch { mounts: vec![missing], ..script("true") }).await;
+        assert!(matches!(refused, Event::StartFailed { .. }), "{refused:?}");
+    });
+}
+
+#[test]
+fn vol_16_an_image_that_cannot_be_had_is_told_as_that() {
+    with_world(async |world| {
+        world.ask(image_volume("127.0.0.1:1/none:1")).await;
+        match world.event().await {
+            Event::VolumesFailed { volume, image: Some(ImageFailure::Pull), .. } => assert_eq!(volume, "i"),
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn dln_4_how_much_a_bounded_volume_holds_is_told_every_ten_seconds_when_it_has_changed() {
+    with_world(async |world| {
+        let volume = |name: &str, memory, size_limit| {
+            let content = VolumeContent::Empty { memory, size_limit };
+            VolumeSetup { name: name.to_owned(), content }
+        };
+        let volumes = vec![volume("v", false, Some(1000)), volume("free", false, None), volume("m", true, Some(9000))];
+        world.ask(Do::PrepareVolumes { volumes, fs_group: None }).await;
+        assert!(matches!(world.event().await, Event::VolumesReady { .. }));
+        world.sandbox().await;
+        let mounts = ["v", "free", "m"].map(|name| mount(name, &format!("/{name}"))).to_vec();
+        let text = "for d in v free m; do head -c 5000 /dev/zero > /$d/file; done";
+        world.start("c", Launch { mounts, ..script(text) }).await;
+        let told = world.until(|event| match event {
+            Event::VolumeUsed { volume, bytes, .. } if bytes > 5000 => Some(volume),
+            Event::VolumeUsed { volume, .. } if volume != "v" => panic!("{volume} is bounded by nobody but itself"),
+            _ => None,
+        });
+        assert_eq!(told.await, "v");
     });
 }
