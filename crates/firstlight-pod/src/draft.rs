@@ -115,7 +115,8 @@ impl Environment {
         }
     }
 
-    /// ENV-12: an unknown name in a `subPathExpr` is an error.
+    /// ENV-12: an unknown name in a `subPathExpr` is an error, and so is a path that leads out of the volume (VOL-9), in
+    /// upstream's words (`pkg/kubelet/kubelet_pods.go`, `makeMounts`).
     fn mount(&self, mount: &Mount) -> Result<Mount, String> {
         let mut missing = None;
         let sub_path = if mount.sub_path_expr {
@@ -131,6 +132,12 @@ impl Environment {
         };
         match missing {
             Some(name) => Err(format!("missing value for \"{name}\"")),
+            None if sub_path.starts_with('/') => {
+                Err(format!("error SubPath `{sub_path}` must not be an absolute path"))
+            }
+            None if sub_path.split('/').any(|step| step == "..") => {
+                Err(format!("unable to provision SubPath `{sub_path}`: must not contain '..'"))
+            }
             None => Ok(Mount { sub_path, sub_path_expr: false, ..mount.clone() }),
         }
     }

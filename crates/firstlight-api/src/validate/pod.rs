@@ -32,9 +32,6 @@ pub(super) fn check(spec: &Value, path: &str, holder: Holder, refused: &mut Refu
     } else {
         refused.required(&format!("{path}.restartPolicy"), "");
     }
-    if grace < 0 {
-        refused.invalid(&format!("{path}.terminationGracePeriodSeconds"), grace, text::NOT_NEGATIVE);
-    }
     security::pod(spec, path, refused);
     pull_secrets(spec, path, refused);
     dns(spec, path, refused);

@@ -126,6 +126,21 @@ fn rows_of_probes() {
     play("probes");
 }
 
+#[test]
+fn rows_of_names() {
+    play("names");
+}
+
+#[test]
+fn rows_of_pods() {
+    play("pods");
+}
+
+#[test]
+fn rows_of_pulls() {
+    play("pulls");
+}
+
 /// Plays all scenes of a file; every row that fails is told.
 fn play(file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/rows/{file}.txt"));

@@ -76,6 +76,9 @@ const DATA: &[Data] = &[
     rows("crates/firstlight-cli/tests/rows/deletion.txt", "rows_of_deletion"),
     rows("crates/firstlight-cli/tests/rows/runtime.txt", "rows_of_runtime"),
     rows("crates/firstlight-cli/tests/rows/probes.txt", "rows_of_probes"),
+    rows("crates/firstlight-cli/tests/rows/names.txt", "rows_of_names"),
+    rows("crates/firstlight-cli/tests/rows/pods.txt", "rows_of_pods"),
+    rows("crates/firstlight-cli/tests/rows/pulls.txt", "rows_of_pulls"),
     Data {
         place: "crates/firstlight-cli/tests/rows/configmaps.txt",
         form: Form::Table,

@@ -39,12 +39,16 @@ pub(crate) enum What {
     RestartCount(String, Restarts),
     /// `condition Initialized False ContainersNotInitialized "..."`, `condition Ready always True`.
     Condition { when: When, kind: String, status: String, reason: Option<String>, message: Option<String> },
-    /// `event Killing of main "Stopping container main"`, `no event BackOff`.
-    Event { reason: String, of: Option<String>, message: Option<String>, none: bool },
+    /// `event Killing of main "Stopping container main"`, `no event BackOff`, `event Started of main once`.
+    Event { reason: String, of: Option<String>, message: Option<String>, count: Count },
     /// `status never changes`: it is what it was before, to the last field.
     Unchanged,
     /// `field status.qosClass is "Guaranteed"`, `field metadata.generation is 2`.
     Field { path: String, value: Value },
+    /// `field status.hostIP is set`.
+    Set(String),
+    /// `get "/api/v1/namespaces/default/pods?labelSelector=a%3Db" has "text"`, `... lacks "text"`.
+    Get { path: String, text: String, lacks: bool },
     /// `ConfigMap c has data.key "value"`, `ConfigMap c is gone`: an object of the default namespace, whole if the path is
     /// empty.
     Object { kind: String, name: String, path: String, value: Value },
@@ -128,8 +132,12 @@ fn by_keyword(words: &[Word]) -> Option<What> {
             Some(What::RestartCount(name.to_owned(), restarts))
         }
         [Some("condition"), Some(kind), ..] => condition(kind, &words[2..]),
-        [Some("event"), Some(reason), ..] => event(reason, &words[2..], false),
-        [Some("no"), Some("event"), Some(reason), ..] => event(reason, &words[3..], true),
+        [Some("event"), Some(reason), ..] => event(reason, &words[2..], Count::AtLeast(1)),
+        [Some("no"), Some("event"), Some(reason), ..] => event(reason, &words[3..], Count::Exactly(0)),
+        [Some("field"), Some(path), Some("is"), Some("set")] => Some(What::Set(path.to_owned())),
+        [Some("get"), None, Some(how @ ("has" | "lacks")), None] => {
+            Some(What::Get { path: quoted(&words[1])?, text: quoted(&words[3])?, lacks: how == "lacks" })
+        }
         [Some("field"), Some(path), Some("is"), ..] => {
             Some(What::Field { path: path.to_owned(), value: json(&words[3..]) })
         }
@@ -180,7 +188,11 @@ fn condition(kind: &str, words: &[Word]) -> Option<What> {
     Some(What::Condition { when, kind: kind.to_owned(), status, reason, message })
 }
 
-fn event(reason: &str, words: &[Word], none: bool) -> Option<What> {
+fn event(reason: &str, words: &[Word], count: Count) -> Option<What> {
+    let (words, count) = match words {
+        [words @ .., Word::Bare(last)] if last == "once" => (words, Count::Exactly(1)),
+        words => (words, count),
+    };
     let (of, words) = match words {
         [Word::Bare(of), Word::Bare(name), rest @ ..] if of == "of" => (Some(name.clone()), rest),
         _ => (None, words),
@@ -190,7 +202,7 @@ fn event(reason: &str, words: &[Word], none: bool) -> Option<What> {
         [word] => Some(quoted(word)?),
         _ => return None,
     };
-    Some(What::Event { reason: reason.to_owned(), of, message, none })
+    Some(What::Event { reason: reason.to_owned(), of, message, count })
 }
 
 /// What is left of a state: a bare word is the reason, a quoted one the message.
@@ -274,10 +286,11 @@ fn about_moments(words: &[Word]) -> Option<What> {
     }
 }
 
-/// A container and what it says, two words at least; `again` is the second time.
+/// A container and what it says, two words at least; `again` is the second time, `a third time` the third.
 fn moment(words: &[&str]) -> Option<Moment> {
     let (words, times_before) = match words {
         [words @ .., "again"] => (words, 1),
+        [words @ .., "a", "third", "time"] => (words, 2),
         words => (words, 0),
     };
     let (who, what) = words.split_first()?;

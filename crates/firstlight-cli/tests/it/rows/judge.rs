@@ -63,18 +63,21 @@ pub(crate) fn judge(what: &What, facts: &Facts<'_>) -> Verdict {
                 told["status"] == **status && says(told, "reason", reason) && says(told, "message", message)
             })
         }
-        What::Event { reason, of, message, none } => {
+        What::Event { reason, of, message, count } => {
             let events = answer.and_then(|list| list["items"].as_array()).into_iter().flatten();
-            let mut events = events.filter(|event| {
+            let events = events.filter(|event| {
                 event["reason"] == **reason
                     && says(event, "message", message)
                     && of.as_ref().is_none_or(|name| concerns(event, name))
             });
-            match (events.next(), none) {
-                (Some(_), true) => Broken,
-                (None, true) | (Some(_), false) => Holds,
-                (None, false) => NotYet,
-            }
+            // Repeats are counted in one event (EVT-11).
+            let times = events.map(|event| event["count"].as_u64().unwrap_or(1));
+            count_of(usize::try_from(times.sum::<u64>()).unwrap_or(usize::MAX), *count)
+        }
+        What::Set(path) => told(When::Now, versions, |pod| !at(pod, path).is_null()),
+        What::Get { text, lacks, .. } => {
+            let has = answer.is_some_and(|answer| answer.to_string().contains(text.as_str()));
+            if answer.is_some() && has != *lacks { Holds } else { NotYet }
         }
         What::Unchanged => {
             let before = versions.first().map_or(&Value::Null, |pod| &pod["status"]);

@@ -1,4 +1,5 @@
-//! Which images do scenes have? Two that differ in the number they report, as OCI layouts assembled once.
+//! Which images do scenes have? Two that differ in the number they report and one with an entrypoint, as OCI layouts
+//! assembled once.
 
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -8,8 +9,8 @@ use xtask::images::{Entry, assemble, busybox};
 /// The image every container of a scene has unless it says otherwise; `:2` is the same, but for the number it reports.
 pub(crate) const IMAGE: &str = "localhost/rows";
 
-/// Its tags.
-pub(crate) const TAGS: [&str; 2] = ["1", "2"];
+/// Its tags; `entry` says its arguments, which are `by default` unless others are given.
+pub(crate) const TAGS: [&str; 3] = ["1", "2", "entry"];
 
 /// The layout of the image with this tag: busybox, the actor, the page it serves, the looker, and a file that tells the tag.
 pub(crate) fn layout(tag: &str) -> PathBuf {
@@ -24,7 +25,10 @@ pub(crate) fn layout(tag: &str) -> PathBuf {
             entries.push(Entry::program("/bin/look", &programs.join("look.sh")));
             let page = Entry::text("/www/cgi-bin/web", "#!/bin/sh\nexec /bin/actor web\n");
             entries.push(Entry { mode: 0o755, ..page });
-            let config = json!({"Cmd": ["/bin/actor"], "Env": ["PATH=/bin"]});
+            let config = match tag {
+                "entry" => json!({"Entrypoint": ["/bin/actor", "say"], "Cmd": ["by", "default"], "Env": ["PATH=/bin"]}),
+                _ => json!({"Cmd": ["/bin/actor"], "Env": ["PATH=/bin"]}),
+            };
             assemble(&layouts.join(tag), &entries, &config).unwrap();
         }
         layouts

@@ -8,6 +8,7 @@ use super::objects;
 use super::processes;
 use super::scene::{Line, Row, Scene, Step};
 use super::stage::{Stage, collection};
+use super::words::merge;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -121,6 +122,7 @@ impl Play<'_> {
     async fn answer(&self, claim: &Claim) -> Option<Value> {
         let pod = &self.scene.name;
         match &claim.what {
+            What::Get { path, .. } => self.stage.ask(super::watched::get(path)).await.ok(),
             What::Event { .. } => Some(self.stage.events(pod).await),
             What::Log { container, .. } => self.stage.log(pod, container).await.map(Value::from),
             What::Prints { container, command, .. } => {
@@ -140,6 +142,7 @@ impl Play<'_> {
             | What::RestartCount(..)
             | What::Condition { .. }
             | What::Unchanged
+            | What::Set(_)
             | What::Field { .. } => None,
         }
     }
@@ -170,9 +173,25 @@ impl Play<'_> {
         match step {
             Step::Once(_) => {}
             Step::PatchImage { container, image } => self.patch_image(container, image).await?,
-            Step::Patch { subresource, patch } => {
-                let below = subresource.as_ref().map_or_else(String::new, |name| format!("/{name}"));
-                stage.patch(&format!("{pod}{below}"), patch).await?;
+            Step::Patch(patch) => {
+                stage.patch(&pod, patch).await?;
+            }
+            Step::PatchStatus(patch) => {
+                stage.patch_strategically(&format!("{pod}/status"), patch).await?;
+            }
+            Step::ReplaceStatus(change) => {
+                let mut object = stage.ask(super::watched::get(&pod)).await?;
+                merge(&mut object["status"], change.clone());
+                stage.replace(&format!("{pod}/status"), &object).await?;
+            }
+            Step::PatchImageOften { container, times } => {
+                for time in 0..*times {
+                    self.patch_image(container, if time % 2 == 0 { "2" } else { "1" }).await?;
+                }
+            }
+            Step::DeleteAll { selector } => {
+                let path = format!("{}?labelSelector={}", collection("Pod"), selector.replace('=', "%3D"));
+                stage.delete(&path, None).await?;
             }
             Step::Create(object) => {
                 stage.create(object).await?;
@@ -294,7 +313,10 @@ impl Play<'_> {
 
 /// Whether a claim asks the API something of its own.
 fn asks(claim: &Claim) -> bool {
-    matches!(claim.what, What::Event { .. } | What::Log { .. } | What::Prints { .. } | What::Object { .. })
+    matches!(
+        claim.what,
+        What::Event { .. } | What::Get { .. } | What::Log { .. } | What::Prints { .. } | What::Object { .. }
+    )
 }
 
 /// Whether a claim must still be true when the pod is gone.

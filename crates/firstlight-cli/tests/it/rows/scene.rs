@@ -46,10 +46,14 @@ pub(crate) enum Step {
         container: String,
         image: String,
     },
-    Patch {
-        subresource: Option<String>,
-        patch: Value,
+    PatchImageOften {
+        container: String,
+        times: u32,
     },
+    Patch(Value),
+    PatchStatus(Value),
+    /// The status as it is, changed so, and put in its place.
+    ReplaceStatus(Value),
     Create(Value),
     /// The API is asked for it, and what it says is noted in the diary.
     Attempt {
@@ -64,6 +68,9 @@ pub(crate) enum Step {
     Remove {
         kind: String,
         name: String,
+    },
+    DeleteAll {
+        selector: String,
     },
     Delete {
         grace: Option<Duration>,
@@ -120,7 +127,8 @@ fn stage(items: &[Item], name: &str) -> Vec<Scene> {
     let plays: Vec<(&String, &String)> =
         policies.iter().flat_map(|p| words.iter().map(move |word| (p, word))).collect();
     let scenes = plays.iter().enumerate().map(|(nth, (policy, word))| {
-        let name = format!("{name}{word}{}", policy.to_lowercase());
+        let number = if plays.len() == 1 { String::new() } else { format!("-{}", nth + 1) };
+        let name = format!("{name}{number}{word}{}", policy.to_lowercase());
         let fill = |text: &str| text.replace("@POD@", &name).replace("@IT@", word);
         let items: Vec<Item> = items.iter().map(|i| Item { line: fill(&i.line), below: fill(&i.below) }).collect();
         let mut scene = scene(&items, name.clone(), policy, nth, plays.len());
@@ -162,6 +170,7 @@ fn scene(items: &[Item], name: String, policy: &str, nth: usize, count: usize) -
                 };
                 scene.lines.push(Line::Step(Step::Attempt { on, body: yaml(below) }));
             }
+            Some(("replace status", _)) => scene.lines.push(Line::Step(Step::ReplaceStatus(yaml(below)))),
             Some(("patch", to)) => scene.lines.push(Line::Step(patch(to, below))),
             Some((name, what)) if !name.contains(' ') => add(&mut scene.pod, name, what, below),
             _ => scene.lines.push(Line::Step(step(&format!("{line} {}", below.trim())))),
@@ -227,8 +236,8 @@ fn add(pod: &mut Value, name: &str, what: &str, below: &str) {
 fn patch(to: &str, below: &str) -> Step {
     let words: Vec<&str> = to.split_whitespace().collect();
     match words[..] {
-        [] => Step::Patch { subresource: None, patch: yaml(below) },
-        ["status"] => Step::Patch { subresource: Some("status".to_owned()), patch: yaml(below) },
+        [] => Step::Patch(yaml(below)),
+        ["status"] => Step::PatchStatus(yaml(below)),
         [kind, name] => Step::Change { kind: kind.to_owned(), name: name.to_owned(), patch: yaml(below) },
         _ => panic!("patch: {to}: not known"),
     }
@@ -242,6 +251,11 @@ fn step(line: &str) -> Step {
         ["patch", "image", "of", container, "to", image] => {
             Step::PatchImage { container: (*container).to_owned(), image: (*image).to_owned() }
         }
+        ["patch", "image", "of", container, times, "times"] => {
+            let times = times.parse().unwrap_or_else(|error| panic!("{line}: {error}"));
+            Step::PatchImageOften { container: (*container).to_owned(), times }
+        }
+        ["delete", "all", "pods", "with", selector] => Step::DeleteAll { selector: (*selector).to_owned() },
         ["delete"] => Step::Delete { grace: None },
         ["delete", "with", "grace", time] => Step::Delete { grace: Some(time_of(line, time)) },
         ["delete", kind, name] => Step::Remove { kind: (*kind).to_owned(), name: (*name).to_owned() },

@@ -94,6 +94,19 @@ impl Stage {
         self.client.request(request.body(body).unwrap()).await
     }
 
+    /// A strategic merge patch: conditions are merged by their type.
+    pub(crate) async fn patch_strategically(&self, path: &str, patch: &Value) -> Result<Value, String> {
+        let body = patch.to_string().into_bytes();
+        let request = Request::patch(path).header("Content-Type", "application/strategic-merge-patch+json");
+        self.ask(request.body(body).unwrap()).await
+    }
+
+    /// Puts an object in place of what is at this path.
+    pub(crate) async fn replace(&self, path: &str, object: &Value) -> Result<Value, String> {
+        let body = object.to_string().into_bytes();
+        self.ask(Request::put(path).header("Content-Type", "application/json").body(body).unwrap()).await
+    }
+
     /// Deletes what is at this path.
     pub(crate) async fn delete(&self, path: &str, grace: Option<u64>) -> Result<Value, String> {
         let options = grace.map_or_else(|| json!({}), |grace| json!({"gracePeriodSeconds": grace}));

@@ -170,6 +170,14 @@ fn env_12_and_vol_15_sub_paths_are_expanded_strictly_and_parents_come_first() {
     assert_eq!(seen, [("/", ""), ("/a", "p-$(X)"), ("/a/b/c", "p-1")]);
     let missing = launched(container(vec![mount("/a", "$(NOPE)/$(ALSO)", true)]));
     assert_eq!(missing, Err(Unresolved::Wrong("missing value for \"NOPE\"".to_owned())));
+    for (value, wrong) in [
+        ("..", "unable to provision SubPath `../x`: must not contain '..'"),
+        ("/tmp", "error SubPath `/tmp/x` must not be an absolute path"),
+    ] {
+        let mounts = vec![mount("/a", "$(X)/x", true)];
+        let leading_out = launched(Container { mounts, env: vec![text("X", value)], ..Container::default() });
+        assert_eq!(leading_out, Err(Unresolved::Wrong(wrong.to_owned())));
+    }
 }
 
 #[test]
