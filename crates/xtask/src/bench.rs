@@ -18,12 +18,19 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 9)]
         rounds: usize,
     },
+    /// 1, 10, 50, 100 and 200 pods at once on one engine: time until all are Ready, and memory.
+    Scale {
+        /// Measured rounds; medians are of this many samples.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
 }
 
 /// Measures.
 pub(crate) fn run_bench(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Pods { rounds } => pods(*rounds),
+        Bench::Scale { rounds } => scale(*rounds),
     }
 }
 
@@ -51,6 +58,27 @@ fn pods(rounds: usize) -> Result<()> {
         .env("BENCH_SCRATCH", &scratch)
         .env("BENCH_ROUNDS", rounds.to_string());
     let outcome = run(&mut bench);
+    std::fs::remove_dir_all(&scratch)?;
+    outcome
+}
+
+/// Brings many pods up on one release engine.
+fn scale(rounds: usize) -> Result<()> {
+    setup::packages(&[setup::BUILD, setup::TEST])?;
+    let built = build::release()?;
+    let scratch = target().join("bench-scale");
+    if scratch.exists() {
+        std::fs::remove_dir_all(&scratch)?;
+    }
+    std::fs::create_dir_all(&scratch)?;
+    let layout = scratch.join("layout");
+    images::assemble(&layout, &images::busybox()?, &json!({"Cmd": ["sh"]}))?;
+    let outcome = run(cargo()
+        .args(["bench", "--quiet", "--package", "firstlight", "--bench", "scale"])
+        .env("BENCH_FIRSTLIGHT", &built.firstlight)
+        .env("BENCH_LAYOUT", &layout)
+        .env("BENCH_SCRATCH", &scratch)
+        .env("BENCH_ROUNDS", rounds.to_string()));
     std::fs::remove_dir_all(&scratch)?;
     outcome
 }

@@ -8,6 +8,7 @@ mod demo;
 pub mod genesis;
 mod go;
 pub mod images;
+mod mutants;
 pub mod registry;
 mod schema;
 mod setup;
@@ -38,6 +39,8 @@ enum Command {
     Bench(bench::Bench),
     /// Tells which of Kubernetes' rules and upstream cases a test proves; ends with one line of JSON.
     Conformance(conformance::Args),
+    /// Makes faults in the pure crates and counts those that a test sees; ends with one line of JSON.
+    Mutants(mutants::Args),
     /// Kills and breaks things at random instants and counts violated invariants; ends with one line of JSON.
     #[command(subcommand)]
     Sweep(sweep::Sweep),
@@ -58,6 +61,7 @@ pub fn run() -> anyhow::Result<()> {
         Command::Tidy => tidy::run(),
         Command::Bench(bench) => bench::run_bench(&bench),
         Command::Conformance(args) => conformance::run(&args),
+        Command::Mutants(args) => mutants::run_mutants(&args),
         Command::Sweep(sweep) => sweep::run_sweep(&sweep),
         Command::Registry => registry::run(),
         Command::Schema(args) => schema::run(&args),

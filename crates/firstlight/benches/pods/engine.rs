@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The image's name in our engine.
-const IMAGE: &str = "localhost/busybox:bench";
+pub(crate) const IMAGE: &str = "localhost/busybox:bench";
 
 /// How many fresh starts are timed.
 const STARTS: usize = 9;
@@ -83,6 +83,11 @@ impl Engine {
         Ok(Engine { process, client })
     }
 
+    /// A client of its API.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     /// Resident memory now.
     pub(crate) fn rss_mib(&self) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
@@ -95,7 +100,7 @@ impl Engine {
     pub(crate) async fn pod(&self, round: usize, inits: usize) -> Result<Duration> {
         let name = format!("bench-{inits}-{round}");
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Pod"));
-        let pods: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), "default", &resource);
+        let pods: Api<DynamicObject> = Api::namespaced_with(self.client(), "default", &resource);
         let watch = WatchParams::default().fields(&format!("metadata.name={name}"));
         let mut events = pods.watch(&watch, "0").await?.boxed();
         let pod = serde_json::from_value(manifest(&name, inits, IMAGE))?;
