@@ -91,6 +91,7 @@ pub fn pod(pod: &Value) -> Result<Spec, Vec<FieldError>> {
             _ => Qos::Burstable,
         },
         sysctls: sysctls(spec),
+        share_processes: spec.flag("shareProcessNamespace"),
         rules: Rules::default(),
     };
     refused.into_result(settled)

@@ -35,6 +35,8 @@ pub enum Do {
         identity: Identity,
         /// Kernel parameters.
         sysctls: BTreeMap<String, String>,
+        /// Whether its containers see each other's processes (SEC-8).
+        share_processes: bool,
     },
     /// Have the image here. Answered by `ImageReady` or `ImageFailed`.
     Pull {

@@ -84,6 +84,8 @@ pub struct Spec {
     pub qos: Qos,
     /// Kernel parameters of the pod's namespaces.
     pub sysctls: BTreeMap<String, String>,
+    /// Whether its containers, inits included, see each other's processes (SEC-8).
+    pub share_processes: bool,
     /// What the node rules for all its pods. Settling leaves the default; the node puts its own here.
     pub rules: Rules,
 }

@@ -72,7 +72,8 @@ async fn one(ends: &mut Ends, name: &str, inits: usize, trace: bool) -> Duration
     let pod = PodId { namespace: "bench".to_owned(), name: name.to_owned(), uid: format!("uid-{name}") };
     let identity = Identity { hostname: name.to_owned(), ..Identity::default() };
     let began = Instant::now();
-    ask(ends, &pod, Do::CreateSandbox { attempt: 0, identity, sysctls: Default::default() }).await;
+    ask(ends, &pod, Do::CreateSandbox { attempt: 0, identity, sysctls: Default::default(), share_processes: false })
+        .await;
     let all: Vec<Instance> = (0..=inits).map(|n| instance(if n == inits { 99 } else { n })).collect();
     for instance in &all {
         let pull = Do::Pull {

@@ -14,6 +14,7 @@ mod container;
 mod dial;
 mod door;
 mod hear;
+mod holder;
 mod journaled;
 mod lives;
 pub(crate) mod output;

@@ -14,6 +14,7 @@ pub(crate) use frame::{Inbox, Outbox};
 pub(crate) use order::{ImageUser, Limits, Order, OrderMount, Root};
 pub(crate) use record::{Record, StartFailureDef};
 
+use crate::container::seccomp::Filter;
 use firstlight_pod::PodId;
 use firstlight_pod::event::{Hook, Instance, ProbeKind, StopReason};
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,10 @@ pub(crate) struct Sandbox {
     pub(crate) sysctls: BTreeMap<String, String>,
     /// Its place in the network.
     pub(crate) port: Port,
+    /// If its containers share their processes: what the system calls of the process that holds them together are
+    /// filtered by.
+    #[serde(default)]
+    pub(crate) holder: Option<Filter>,
 }
 
 /// A sandbox's place on the bridge: [`crate::network::Port`] as it travels.

@@ -12,9 +12,25 @@ pub(super) fn apply(pod: &mut Value) {
     for list in ["initContainers", "containers"] {
         spec.items(list).iter_mut().for_each(requests_from_limits);
     }
+    if spec.flag("hostNetwork") {
+        for list in ["initContainers", "containers"] {
+            spec.items(list).iter_mut().for_each(host_ports);
+        }
+    }
     // Only Pods get this one: in templates it would change every hash made before it existed (upstream's reason).
     spec.fill("enableServiceLinks", true);
     self::spec(spec);
+}
+
+/// NET-8: what listens in the host's network listens on the host's port.
+fn host_ports(container: &mut Value) {
+    for port in container.items("ports") {
+        if let Some(number) = port.int("containerPort").filter(|_| port.int("hostPort").unwrap_or(0) == 0)
+            && let Some(port) = port.as_object_mut()
+        {
+            port.insert("hostPort".to_owned(), json!(number));
+        }
+    }
 }
 
 /// A pod's spec, in a Pod or in a template.

@@ -63,6 +63,7 @@ pub const TABLE: &[Entry] = &[
             "dnsConfig",
             "readinessGates",
             "setHostnameAsFQDN",
+            "shareProcessNamespace",
             "hostnameOverride",
             "affinity",
             "topologySpreadConstraints",
@@ -89,11 +90,6 @@ pub const TABLE: &[Entry] = &[
             ),
             ("hostPID", Unsaid, "a pod sees its own processes only; remove it"),
             ("hostIPC", Unsaid, "a pod has its own IPC namespace; remove it"),
-            (
-                "shareProcessNamespace",
-                Unsaid,
-                "containers have process namespaces of their own; signal through a file or a socket",
-            ),
             ("hostUsers", True, "user namespaces are not made yet; remove it"),
             (
                 "priorityClassName",

@@ -158,6 +158,14 @@ fn env_in_every_form() {
 }
 
 #[test]
+fn sec_8_containers_share_their_processes_where_the_pod_says_so() {
+    let mut spec = main(json!({}));
+    assert!(!settled(spec.clone()).share_processes);
+    spec["shareProcessNamespace"] = json!(true);
+    assert!(settled(spec).share_processes);
+}
+
+#[test]
 fn what_is_asked_of_memory_and_cpu_decides_the_class() {
     let of = |resources: Value| settled(main(json!({ "resources": resources }))).qos;
     assert_eq!(of(json!({})), Qos::BestEffort);

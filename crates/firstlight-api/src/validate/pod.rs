@@ -51,13 +51,17 @@ fn containers(pod: &container::Pod<'_>, path: &str, refused: &mut Refusals) {
         refused.required(&format!("{path}.containers"), "");
     }
     let mut names = BTreeSet::new();
+    // NET-7: mains run together, and each init by itself.
+    let mut host_ports = BTreeSet::new();
     for (i, main) in mains.iter().enumerate() {
         let at = format!("{path}.containers[{i}]");
+        unique_host_ports(main, &mut host_ports, &at, refused);
         container::check(main, pod, container::Role::Main, &at, refused);
         unique(main, &mut names, &at, refused);
     }
     for (i, init) in inits.iter().enumerate() {
         let at = format!("{path}.initContainers[{i}]");
+        unique_host_ports(init, &mut BTreeSet::new(), &at, refused);
         let sidecar = init.text("restartPolicy") == "Always";
         let role = if sidecar { container::Role::Sidecar } else { container::Role::Init };
         container::check(init, pod, role, &at, refused);
@@ -71,6 +75,18 @@ fn containers(pod: &container::Pod<'_>, path: &str, refused: &mut Refusals) {
         if let Some(target) = ephemeral.text_some("targetContainerName").filter(|target| !targets.contains(target)) {
             refused.not_found(&format!("{at}.targetContainerName"), target);
         }
+    }
+}
+
+/// NET-7: one port of the host, one listener.
+fn unique_host_ports(container: &Value, taken: &mut BTreeSet<String>, path: &str, refused: &mut Refusals) {
+    for (i, port) in container.list("ports").iter().enumerate() {
+        let Some(number) = port.int("hostPort").filter(|number| *number != 0) else { continue };
+        let place = format!("{}/{}/{number}", port.text("protocol"), port.text("hostIP"));
+        if taken.contains(&place) {
+            refused.duplicate(&format!("{path}.ports[{i}].hostPort"), place.as_str());
+        }
+        taken.insert(place);
     }
 }
 

@@ -46,6 +46,7 @@ fn make(turn: &mut Turn<'_>, why: &str) {
         attempt: turn.seen.sandbox.next_attempt(),
         identity: turn.spec.identity.clone(),
         sysctls: turn.spec.sysctls.clone(),
+        share_processes: turn.spec.share_processes,
     };
     turn.act(what, why);
 }

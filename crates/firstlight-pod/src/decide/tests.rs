@@ -27,6 +27,7 @@ fn spec(mains: usize) -> Spec {
         pull_secrets: Vec::new(),
         fs_group: None,
         qos: Qos::BestEffort,
+        share_processes: false,
         sysctls: BTreeMap::new(),
         rules: Rules::default(),
     }

@@ -33,6 +33,7 @@ pub(crate) fn pod(restart: RestartPolicy, inits: Vec<Init>, mains: Vec<Container
         pull_secrets: Vec::new(),
         fs_group: None,
         qos: Qos::BestEffort,
+        share_processes: false,
         sysctls: BTreeMap::new(),
         rules: Rules::default(),
     }

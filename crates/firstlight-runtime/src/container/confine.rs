@@ -50,6 +50,17 @@ pub(crate) fn confine(order: &Order, identity: &Identity) -> anyhow::Result<()> 
     load(order.no_new_privs).context("system call filter")
 }
 
+/// Makes the calling process nobody at all: no groups but this one, no capability, none to be gained.
+///
+/// # Errors
+/// Whatever is refused.
+pub(crate) fn become_nobody(id: u32) -> anyhow::Result<()> {
+    set_no_new_privs(true)?;
+    become_user(&User { uid: id, gid: id, groups: Vec::new(), home: "/".to_owned() })?;
+    keep_only(&[])?;
+    Ok(())
+}
+
 fn become_user(user: &User) -> rustix::io::Result<()> {
     let groups: Vec<Gid> = user.groups.iter().map(|&gid| Gid::from_raw(gid)).collect();
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));

@@ -17,7 +17,7 @@ use crate::volumes::VolumeError;
 use crate::wire::{Order, Purpose, RESTARTS_ALL, RETIRES, Request, SHARES_PROCESSES, Told};
 use firstlight_pod::action::{Launch, Signal};
 use firstlight_pod::event::{Hook, Instance, ProbeKind, StartFailure, StopReason};
-use firstlight_pod::spec::{Handler, Identity, PullPolicy};
+use firstlight_pod::spec::{Handler, PullPolicy};
 use firstlight_pod::{Do, Event, Millis, Now, PodId};
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -135,7 +135,9 @@ impl Pod {
     async fn perform(&mut self, order: Do) {
         match order {
             Do::PrepareVolumes { volumes, fs_group } => self.prepare_volumes(volumes, fs_group),
-            Do::CreateSandbox { attempt, identity, sysctls } => self.create_sandbox(attempt, identity, sysctls).await,
+            Do::CreateSandbox { attempt, identity, sysctls, share_processes } => {
+                self.create_sandbox(Wanted { attempt, identity, sysctls, share_processes }).await;
+            }
             Do::Pull { instance, image, policy, credentials } => self.pull(instance, image, policy, credentials),
             Do::Create { instance, sandbox, launch, ahead } => self.create(instance, sandbox, *launch, ahead).await,
             Do::Discard { instance } => self.ask(Request::Discard { instance }).await,
@@ -152,13 +154,14 @@ impl Pod {
         }
     }
 
-    async fn create_sandbox(&mut self, attempt: u32, identity: Identity, sysctls: BTreeMap<String, String>) {
+    async fn create_sandbox(&mut self, wanted: Wanted) {
+        let attempt = wanted.attempt;
         if self.sandbox.is_some() || self.ending.contains(&attempt) {
             return;
         }
         let machine = self.machine.clone();
         tokio::task::spawn_blocking(move || machine.cgroups.wake());
-        match sandbox::spawn(&self.machine, &self.id, Wanted { attempt, identity, sysctls }).await {
+        match sandbox::spawn(&self.machine, &self.id, wanted).await {
             Ok(live) => {
                 self.sandbox = Some(live);
                 self.view.send_modify(|view| view.sandbox = Some(attempt));

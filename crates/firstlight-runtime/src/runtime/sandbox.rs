@@ -48,6 +48,8 @@ pub(crate) struct Wanted {
     pub(crate) identity: Identity,
     /// Kernel parameters.
     pub(crate) sysctls: BTreeMap<String, String>,
+    /// Whether its containers see each other's processes.
+    pub(crate) share_processes: bool,
 }
 
 /// Writes down whose directory this is, before anything else is put there.
@@ -94,6 +96,7 @@ pub(crate) async fn spawn(machine: &Machine, pod: &PodId, wanted: Wanted) -> any
         hostname: hostname.clone(),
         sysctls: wanted.sysctls,
         port,
+        holder: wanted.share_processes.then(|| machine.filters.of(&[])).transpose()?,
     };
     claim_directory(machine, pod)?;
     prepare(machine, &order, &wanted.identity)?;

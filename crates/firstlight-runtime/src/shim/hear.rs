@@ -116,6 +116,8 @@ impl Shim {
                 format!("container {:?} does not run: it has no processes to see", order.target.unwrap_or_default());
             return self.not_made(&instance, &places, StartFailure::Create, message);
         };
+        // Whose processes it shares by name, or those of all.
+        let target = target.or(self.holder.as_ref().map(|holder| holder.pid));
         if !self.facts.intend(Record::Creating { instance: instance.clone(), id: order.id.clone() }) {
             let message = "the sandbox's journal cannot be written; is the disk full?".to_owned();
             self.not_made(&instance, &places, StartFailure::Create, message);

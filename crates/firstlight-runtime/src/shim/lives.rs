@@ -148,6 +148,10 @@ impl Shim {
     fn container_ended(&mut self, instance: &Instance, status: WaitStatus) {
         self.gate(instance);
         let Some(mut container) = self.containers.remove(instance) else { return };
+        if self.holder.is_some() || container.order.target.is_some() {
+            // Where it was the first process of its own, the kernel has ended the others with it.
+            let _ = self.cgroups.kill(&container.places.cgroup);
+        }
         container.streams.finish(&mut container.log);
         let ended = || instance.clone();
         match &container.life {

@@ -1,10 +1,12 @@
 //! Making a sandbox: what a new shim does before it takes orders.
 
+use super::holder;
 use crate::clock::now;
 use crate::container::cgroup::Cgroups;
 use crate::journal::Journal;
 use crate::layout::SOCKET;
 use crate::network::{self, Netlink};
+use crate::sys::fork::{Alone, Child};
 use crate::sys::namespace;
 use crate::wire::{Port, Record, Sandbox, VERSION};
 use anyhow::Context;
@@ -44,6 +46,8 @@ pub(crate) struct Made {
     pub(crate) listener: UnixListener,
     /// The machine's cgroups.
     pub(crate) cgroups: Cgroups,
+    /// What holds the processes of containers together that share them.
+    pub(crate) holder: Option<Child>,
 }
 
 /// Makes the sandbox.
@@ -71,11 +75,15 @@ pub(crate) fn make(config: Sandbox) -> anyhow::Result<Made> {
     set_sysctls(&config)?;
     hide_unused_hierarchies(&cgroups);
     mount_shm(&config.run).context("mounting shared memory")?;
+    let holder = match &config.holder {
+        Some(filter) => Some(holder::begin(Alone::check()?, &config.run.join("root"), filter)?),
+        None => None,
+    };
     let cgroups = Cgroups::detect()?;
     let listener = listen(&config.run).context("listening")?;
     let Port { address, gateway, .. } = &config.port;
     journal.add(Record::Ready { pod_ip: address.to_string(), host_ip: gateway.to_string(), at: now() })?;
-    Ok(Made { config, journal, listener, cgroups })
+    Ok(Made { config, journal, listener, cgroups, holder })
 }
 
 /// The cgroup of the shim itself, so that recovery finds whatever it forked before a container had its own.

@@ -45,6 +45,8 @@ pub(crate) struct Shim {
     pub(super) containers: BTreeMap<Instance, Container>,
     /// Instances that are: never made again (E5).
     pub(super) over: BTreeSet<Instance>,
+    /// What holds the processes of containers together that share them.
+    pub(super) holder: Option<Child>,
     /// Further processes in containers.
     pub(super) runs: BTreeMap<u64, Run>,
     /// Connections being made into the pod's network.
@@ -105,10 +107,11 @@ impl Shim {
     /// # Errors
     /// What the kernel answers.
     pub(crate) fn new(made: Made, engine: OwnedFd, inbox: Inbox) -> anyhow::Result<Shim> {
-        let Made { config, journal, listener, cgroups } = made;
+        let Made { config, journal, listener, cgroups, holder } = made;
         let mut shim = Shim {
             alone: Alone::check()?,
             config,
+            holder,
             facts: Facts::new(journal),
             listener,
             deaf_until: None,

@@ -69,6 +69,20 @@ pub(crate) fn fork_sibling(_: Alone, run: impl FnOnce() -> i32) -> io::Result<i3
     }
 }
 
+/// Forks the first process of a new process namespace.
+///
+/// # Errors
+/// As [`fork`].
+pub(crate) fn fork_apart(_: Alone, run: impl FnOnce() -> i32) -> io::Result<Child> {
+    let flags = libc::CLONE_NEWPID | libc::SIGCHLD;
+    // SAFETY: as in [`fork_sibling`].
+    match unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => leave(run),
+        pid => child(i32::try_from(pid).map_err(io::Error::other)?),
+    }
+}
+
 fn leave(run: impl FnOnce() -> i32) -> ! {
     let code = catch_unwind(AssertUnwindSafe(run)).unwrap_or(PANICKED);
     // SAFETY: ends this process at once; handlers registered by the parent's code must not run a second time.

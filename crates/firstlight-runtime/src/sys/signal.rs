@@ -14,3 +14,15 @@ pub(crate) fn send(pidfd: BorrowedFd<'_>, number: i32) -> io::Result<()> {
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+/// Has the calling process ignore signal `number` from now on; of SIGCHLD, the kernel then waits for its children.
+///
+/// # Errors
+/// What `signal(2)` answers.
+pub(crate) fn ignore(number: i32) -> io::Result<()> {
+    // SAFETY: no handler is installed: SIG_IGN is a disposition, not code.
+    match unsafe { libc::signal(number, libc::SIG_IGN) } {
+        libc::SIG_ERR => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}

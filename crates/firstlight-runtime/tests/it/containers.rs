@@ -6,6 +6,7 @@ mod life;
 mod mounts;
 mod roots;
 mod sessions;
+mod sharing;
 mod survival;
 mod world;
 

@@ -24,6 +24,7 @@ fn spec(container: Container) -> Spec {
         pull_secrets: Vec::new(),
         fs_group: None,
         qos: Qos::BestEffort,
+        share_processes: false,
         sysctls: BTreeMap::new(),
         rules: Rules { environment: vec![("SVC".to_owned(), "10.0.0.9".to_owned())], ..Rules::default() },
     }

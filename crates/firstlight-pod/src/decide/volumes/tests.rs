@@ -49,6 +49,7 @@ fn spec(volumes: Vec<Volume>) -> Spec {
         pull_secrets: Vec::new(),
         fs_group: None,
         qos: Qos::BestEffort,
+        share_processes: false,
         sysctls: BTreeMap::new(),
         rules: Rules::default(),
     }

@@ -213,7 +213,9 @@ fn e5_saying_it_twice_changes_nothing() {
     with_world(async |world| {
         world.sandbox().await;
         let identity = Default::default();
-        world.ask(Do::CreateSandbox { attempt: 0, identity, sysctls: Default::default() }).await;
+        world
+            .ask(Do::CreateSandbox { attempt: 0, identity, sysctls: Default::default(), share_processes: false })
+            .await;
         let create = || Do::Create {
             instance: instance("c"),
             sandbox: 0,

@@ -159,7 +159,9 @@ fn row_5_a_killed_shim_is_reported_and_nothing_of_its_sandbox_runs_on() {
         assert!(world.pids(&mark).is_empty());
         // A new generation can be made at once.
         let identity = Default::default();
-        world.ask(Do::CreateSandbox { attempt: 1, identity, sysctls: Default::default() }).await;
+        world
+            .ask(Do::CreateSandbox { attempt: 1, identity, sysctls: Default::default(), share_processes: false })
+            .await;
         assert!(matches!(world.event().await, Event::SandboxReady { attempt: 1, .. }));
     });
 }

@@ -171,7 +171,7 @@ impl World {
     /// Makes this generation of the sandbox; its address.
     pub(crate) async fn sandbox_of(&mut self, attempt: u32) -> String {
         let identity = Identity { hostname: "pod".to_owned(), ..Identity::default() };
-        self.ask(Do::CreateSandbox { attempt, identity, sysctls: Default::default() }).await;
+        self.ask(Do::CreateSandbox { attempt, identity, sysctls: Default::default(), share_processes: false }).await;
         match self.event().await {
             Event::SandboxReady { attempt: of, pod_ip, .. } if of == attempt => pod_ip,
             other => panic!("{other:?}"),
