@@ -152,7 +152,7 @@ fn play(file: &str) {
 
 async fn all(file: &str, text: &str) -> Vec<String> {
     let only = std::env::var("SCENE").unwrap_or_default();
-    let outside = Arc::new(Outside::open().await);
+    let outside = Outside::open().await;
     let scenes = scene::scenes(file, text, &outside);
     let scenes = scenes.into_iter().filter(|scene| format!("{} {}", scene.name, scene.title).contains(&only));
     let (own, shared): (Vec<Scene>, Vec<Scene>) = scenes.partition(|scene| scene.engine.is_some());

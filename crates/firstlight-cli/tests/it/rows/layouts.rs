@@ -1,9 +1,9 @@
 //! Which images do scenes have? Two that differ in the number they report and one with an entrypoint, as OCI layouts
-//! assembled once.
+//! assembled for each file of rows.
 
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use tempfile::TempDir;
 use xtask::images::{Entry, assemble, busybox};
 
 /// The image every container of a scene has unless it says otherwise; `:2` is the same, but for the number it reports.
@@ -12,11 +12,13 @@ pub(crate) const IMAGE: &str = "localhost/rows";
 /// Its tags; `entry` says its arguments, which are `by default` unless others are given.
 pub(crate) const TAGS: [&str; 3] = ["1", "2", "entry"];
 
-/// The layout of the image with this tag: busybox, the actor, the page it serves, the looker, and a file that tells the tag.
-pub(crate) fn layout(tag: &str) -> PathBuf {
-    static LAYOUTS: OnceLock<PathBuf> = OnceLock::new();
-    let layouts = LAYOUTS.get_or_init(|| {
-        let layouts = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("rows-{}", std::process::id()));
+/// The layouts, on disk until dropped.
+pub(crate) struct Layouts(TempDir);
+
+impl Layouts {
+    /// Of each tag: busybox, the actor, the page it serves, the looker, and a file that tells the tag.
+    pub(crate) fn assemble() -> Layouts {
+        let layouts = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rows");
         for tag in TAGS {
             let mut entries = busybox().unwrap();
@@ -29,11 +31,15 @@ pub(crate) fn layout(tag: &str) -> PathBuf {
                 "entry" => json!({"Entrypoint": ["/bin/actor", "say"], "Cmd": ["by", "default"], "Env": ["PATH=/bin"]}),
                 _ => json!({"Cmd": ["/bin/actor"], "Env": ["PATH=/bin"]}),
             };
-            assemble(&layouts.join(tag), &entries, &config).unwrap();
+            assemble(&layouts.path().join(tag), &entries, &config).unwrap();
         }
-        layouts
-    });
-    layouts.join(tag)
+        Layouts(layouts)
+    }
+
+    /// The layout of the image with this tag.
+    pub(crate) fn of(&self, tag: &str) -> PathBuf {
+        self.0.path().join(tag)
+    }
 }
 
 /// What names the manifest of a layout: digest, size, media type.

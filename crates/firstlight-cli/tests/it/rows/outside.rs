@@ -5,7 +5,7 @@
 //! fails; `slow`, which takes [`SLOW`] for the manifest.
 
 use super::diary;
-use super::layouts::{TAGS, layout, manifest};
+use super::layouts::{Layouts, TAGS, manifest};
 use rcgen::CertifiedKey;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,15 +30,15 @@ const CREDENTIALS: &str = "Basic c29tZW9uZTpzZWNyZXQ=";
 pub(crate) struct Outside {
     pub(crate) web: u16,
     pub(crate) tls: u16,
-    diaries: Diaries,
+    /// The images that its registry has.
+    pub(crate) layouts: Layouts,
+    /// Written by the stages, read by every request.
+    diaries: Mutex<BTreeMap<String, PathBuf>>,
 }
-
-/// The diaries, by the names of the scenes' pods. Written by the stages, read by every request.
-type Diaries = Arc<Mutex<BTreeMap<String, PathBuf>>>;
 
 impl Outside {
     /// Listens, until the runtime ends.
-    pub(crate) async fn open() -> Outside {
+    pub(crate) async fn open() -> Arc<Outside> {
         firstlight::install_crypto();
         let CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
@@ -46,22 +46,27 @@ impl Outside {
         let config = ServerConfig::builder().with_no_client_auth();
         let config = config.with_single_cert(vec![cert.der().clone()], key).unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let diaries = Diaries::default();
         let (web, tls) = (listen().await, listen().await);
-        let outside = Outside { web: web.local_addr().unwrap().port(), tls: tls.local_addr().unwrap().port(), diaries };
-        let known = outside.diaries.clone();
+        let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
+        let outside = Arc::new(Outside {
+            web: port(&web),
+            tls: port(&tls),
+            layouts: Layouts::assemble(),
+            diaries: Mutex::default(),
+        });
+        let plain = outside.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = web.accept().await {
-                tokio::spawn(serve(stream, known.clone()));
+                tokio::spawn(serve(stream, plain.clone()));
             }
         });
-        let known = outside.diaries.clone();
+        let secret = outside.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = tls.accept().await {
-                let (acceptor, known) = (acceptor.clone(), known.clone());
+                let (acceptor, outside) = (acceptor.clone(), secret.clone());
                 tokio::spawn(async move {
                     if let Ok(stream) = acceptor.accept(stream).await {
-                        serve(stream, known).await;
+                        serve(stream, outside).await;
                     }
                 });
             }
@@ -73,6 +78,61 @@ impl Outside {
     pub(crate) fn knows(&self, pod: &str, diary: PathBuf) {
         self.diaries.lock().unwrap().insert(pod.to_owned(), diary);
     }
+
+    fn note(&self, pod: &str, what: &str) {
+        if let Some(diary) = self.diaries.lock().unwrap().get(pod) {
+            diary::note(diary, "outside", what);
+        }
+    }
+
+    async fn answer(&self, path: &str, known: bool) -> Answer {
+        let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        match parts[..] {
+            ["hears", pod, word] => {
+                self.note(pod, &format!("hears {word}"));
+                Answer("200 OK", Vec::new(), Vec::new())
+            }
+            ["v2", ""] => Answer("200 OK", Vec::new(), Vec::new()),
+            ["v2", "private", ..] if !known => {
+                let challenge = vec![("WWW-Authenticate", "Basic realm=\"rows\"".to_owned())];
+                Answer("401 Unauthorized", challenge, Vec::new())
+            }
+            ["v2", kind, pod, "manifests", tag] => {
+                self.note(pod, "is asked");
+                match kind {
+                    "broken" => return Answer("500 Internal Server Error", Vec::new(), b"out of order".to_vec()),
+                    "slow" => tokio::time::sleep(SLOW).await,
+                    _ => {}
+                }
+                let answer = self.image(tag);
+                self.note(pod, "has answered");
+                answer
+            }
+            ["v2", _, _, "blobs", digest] => self.blob(digest),
+            _ => not_here(),
+        }
+    }
+
+    /// A manifest by tag or digest: there is one in a layout.
+    fn image(&self, name: &str) -> Answer {
+        let mut manifests = TAGS.iter().map(|tag| (tag, manifest(&self.layouts.of(tag))));
+        let Some((_, descriptor)) = manifests.find(|(tag, manifest)| **tag == name || manifest["digest"] == *name)
+        else {
+            return not_here();
+        };
+        let text = |key: &str| descriptor[key].as_str().unwrap_or("").to_owned();
+        let Answer(status, mut headers, body) = self.blob(&text("digest"));
+        headers.push(("Content-Type", text("mediaType")));
+        headers.push(("Docker-Content-Digest", text("digest")));
+        Answer(status, headers, body)
+    }
+
+    fn blob(&self, digest: &str) -> Answer {
+        let Some((algorithm, hex)) = digest.split_once(':') else { return not_here() };
+        let file = |tag: &&str| self.layouts.of(tag).join("blobs").join(algorithm).join(hex);
+        let found = TAGS.iter().find_map(|tag| std::fs::read(file(tag)).ok());
+        found.map_or_else(not_here, |bytes| Answer("200 OK", Vec::new(), bytes))
+    }
 }
 
 async fn listen() -> TcpListener {
@@ -80,7 +140,7 @@ async fn listen() -> TcpListener {
 }
 
 /// One request, one answer.
-async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, diaries: Diaries) {
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, outside: Arc<Outside>) {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n\r\n") && bytes.len() < LONGEST {
         match stream.read_u8().await {
@@ -91,7 +151,7 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, diaries: Diaries
     let text = String::from_utf8_lossy(&bytes);
     let mut words = text.split_whitespace();
     let (method, path) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
-    let answer = answer(path, text.contains(CREDENTIALS), &diaries).await;
+    let answer = outside.answer(path, text.contains(CREDENTIALS)).await;
     let _ = stream.write_all(&answer.bytes(method == "HEAD")).await;
     let _ = stream.shutdown().await;
 }
@@ -112,56 +172,6 @@ impl Answer {
         }
         bytes
     }
-}
-
-async fn answer(path: &str, known: bool, diaries: &Diaries) -> Answer {
-    let note = |pod: &str, what: &str| {
-        if let Some(diary) = diaries.lock().unwrap().get(pod) {
-            diary::note(diary, "outside", what);
-        }
-    };
-    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    match parts[..] {
-        ["hears", pod, word] => {
-            note(pod, &format!("hears {word}"));
-            Answer("200 OK", Vec::new(), Vec::new())
-        }
-        ["v2", ""] => Answer("200 OK", Vec::new(), Vec::new()),
-        ["v2", "private", ..] if !known => {
-            let challenge = vec![("WWW-Authenticate", "Basic realm=\"rows\"".to_owned())];
-            Answer("401 Unauthorized", challenge, Vec::new())
-        }
-        ["v2", kind, pod, "manifests", tag] => {
-            note(pod, "is asked");
-            match kind {
-                "broken" => return Answer("500 Internal Server Error", Vec::new(), b"out of order".to_vec()),
-                "slow" => tokio::time::sleep(SLOW).await,
-                _ => {}
-            }
-            // By digest too: there is one manifest in a layout.
-            let named = |wanted: &&&str| *wanted == &tag || manifest(&layout(wanted))["digest"] == *tag;
-            let answer = TAGS.iter().find(named).map_or_else(not_here, |tag| image(tag));
-            note(pod, "has answered");
-            answer
-        }
-        ["v2", _, _, "blobs", digest] => blob(digest),
-        _ => not_here(),
-    }
-}
-
-fn image(tag: &str) -> Answer {
-    let descriptor = manifest(&layout(tag));
-    let text = |key: &str| descriptor[key].as_str().unwrap_or("").to_owned();
-    let Answer(status, mut headers, body) = blob(&text("digest"));
-    headers.push(("Content-Type", text("mediaType")));
-    headers.push(("Docker-Content-Digest", text("digest")));
-    Answer(status, headers, body)
-}
-
-fn blob(digest: &str) -> Answer {
-    let Some((algorithm, hex)) = digest.split_once(':') else { return not_here() };
-    let found = TAGS.iter().find_map(|tag| std::fs::read(layout(tag).join("blobs").join(algorithm).join(hex)).ok());
-    found.map_or_else(not_here, |bytes| Answer("200 OK", Vec::new(), bytes))
 }
 
 fn not_here() -> Answer {

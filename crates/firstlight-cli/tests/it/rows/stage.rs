@@ -1,6 +1,6 @@
 //! Where scenes are played: an engine, a client of its API, a directory for the scenes' diaries.
 
-use super::layouts::{IMAGE, TAGS, layout};
+use super::layouts::{IMAGE, Layouts, TAGS};
 use super::outside::Outside;
 use super::watched::{Watched, get};
 use crate::harness::{Engine, assert_ok, firstlight, text};
@@ -27,6 +27,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// An engine with these flags more than every scene needs.
     pub(crate) async fn open(flags: Vec<String>, outside: Arc<Outside>) -> Stage {
+        let known = outside.clone();
         let engine = blocking(move || {
             let mut flags: Vec<&str> = flags.iter().map(String::as_str).collect();
             flags.push("--allow-host-path");
@@ -34,7 +35,7 @@ impl Stage {
                 flags.extend(["--max-backoff", "1s"]);
             }
             let mut engine = Engine::stopped_with(&flags);
-            TAGS.iter().for_each(|tag| import(&engine, tag));
+            TAGS.iter().for_each(|tag| import(&engine, &known.layouts, tag));
             engine.run();
             engine
         });
@@ -149,7 +150,9 @@ impl Stage {
     /// Takes everything down.
     pub(crate) async fn close(self) {
         self.watch.abort();
+        let began = std::time::Instant::now();
         blocking(move || drop(self.engine)).await;
+        eprintln!("{:5.1} s  the engine goes down", began.elapsed().as_secs_f64());
     }
 }
 
@@ -176,10 +179,10 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 /// Imports the scenes' image under this tag.
-fn import(engine: &Engine, tag: &str) {
+fn import(engine: &Engine, layouts: &Layouts, tag: &str) {
     let import = firstlight()
         .args(["image", "import", &format!("{IMAGE}:{tag}")])
-        .arg(layout(tag))
+        .arg(layouts.of(tag))
         .arg("--image-dir")
         .arg(engine.images())
         .output();
