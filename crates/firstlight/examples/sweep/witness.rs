@@ -78,6 +78,38 @@ impl Violations {
         Ok(())
     }
 
+    /// Says what was broken in the rounds that are not named yet.
+    pub(crate) fn name_since(&mut self, round: u32, what: &str) {
+        for (_, _, said) in self.found.iter_mut().filter(|(_, of, _)| *of == round) {
+            *said = format!("{what}: {said}");
+        }
+    }
+
+    /// E2 and E3 where sandboxes may have been replaced: within one walk through the steps each comes after the one before,
+    /// and a step that is done is done again in a newer sandbox only.
+    pub(crate) async fn check_rounds(&mut self, kill: u32, engine: &Engine) -> Result<()> {
+        let client = engine.client()?;
+        for pod in api(&client, "Pod").list(&ListParams::default()).await?.items {
+            let name = pod.metadata.name.clone().unwrap_or_default();
+            let uid = pod.metadata.uid.clone().unwrap_or_default();
+            let said = said_by_main(&client, &name).await;
+            match walks(&said) {
+                Ok(walks) => {
+                    let sandboxes = newest_sandbox(engine, &uid) + 1;
+                    if walks > sandboxes {
+                        self.add("E3", kill, format!("{name}: {walks} walks in {sandboxes} sandboxes: {said:?}"));
+                    }
+                }
+                Err(wrong) => self.add("E2", kill, format!("{name}: {wrong} in {said:?}")),
+            }
+        }
+        let serving = processes()?.into_iter().filter(|(_, line)| line.starts_with(SERVER)).count();
+        if serving > 1 {
+            self.add("E5", kill, format!("{serving} main containers serve one pod"));
+        }
+        Ok(())
+    }
+
     /// E4: with no pod left, no process, cgroup, interface or directory of one is.
     pub(crate) fn check_leftovers(&mut self, kill: u32, engine: &Engine) -> Result<()> {
         let began = Instant::now();
@@ -113,6 +145,57 @@ async fn said_by_main(client: &Client, pod: &str) -> String {
     }
 }
 
+/// The leader's server, as the kernel lists it.
+const SERVER: &str = "httpd -f -p 8080 -h /work/www";
+
+/// How many times the steps were walked through from the first on, or what is out of order.
+fn walks(said: &str) -> Result<usize, String> {
+    let (mut walks, mut done) = (1, 0);
+    for line in said.lines() {
+        // Steps that must be done before this one may start.
+        let before = match line {
+            "start make" if done > 0 => {
+                (walks, done) = (walks + 1, 0);
+                0
+            }
+            "start make" => 0,
+            "end make" => {
+                done = done.max(1);
+                continue;
+            }
+            "start second" => 1,
+            "end second" => {
+                done = done.max(2);
+                continue;
+            }
+            "start main" => 2,
+            other => return Err(format!("{other:?}")),
+        };
+        if done < before {
+            return Err(format!("{line:?} comes too early"));
+        }
+    }
+    Ok(walks)
+}
+
+/// The generation of a pod's newest sandbox.
+fn newest_sandbox(engine: &Engine, uid: &str) -> usize {
+    let dir = engine.data.join("runtime/pods").join(uid);
+    let names = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.filter_map(|name| name.to_str()?.strip_prefix("sandbox-")?.parse().ok()).max().unwrap_or(0)
+}
+
+/// Every process on this machine: its directory in `/proc` and its command.
+fn processes() -> Result<Vec<(String, String)>> {
+    let mut processes = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let path = entry?.path();
+        let line = String::from_utf8_lossy(&std::fs::read(path.join("cmdline")).unwrap_or_default()).replace('\0', " ");
+        processes.push((path.display().to_string(), line));
+    }
+    Ok(processes)
+}
+
 fn doubled(said: &str) -> bool {
     let lines: Vec<&str> = said.lines().collect();
     lines.iter().enumerate().any(|(index, line)| lines[..index].contains(line))
@@ -129,14 +212,14 @@ fn statuses(pod: &Value) -> impl Iterator<Item = &Value> {
 fn leftovers(engine: &Engine) -> Result<Vec<String>> {
     let mut left = Vec::new();
     let data = engine.data.display().to_string();
-    for entry in std::fs::read_dir("/proc")? {
-        let path = entry?.path();
-        let line = String::from_utf8_lossy(&std::fs::read(path.join("cmdline")).unwrap_or_default()).replace('\0', " ");
-        if line.contains("__pod") && line.contains(&data) {
-            left.push(format!("process {}: {line}", path.display()));
+    for (path, line) in processes()? {
+        // A pod's own process has the roots of its containers mounted, which name the data directory.
+        let mounts = || std::fs::read_to_string(format!("{path}/mountinfo")).unwrap_or_default();
+        if line.contains("__pod") && mounts().contains(&data) {
+            left.push(format!("process {path}: {line}"));
         }
-        if line.contains("/work/order") {
-            left.push(format!("container process {}: {line}", path.display()));
+        if line.contains("/work/order") || line.starts_with(SERVER) {
+            left.push(format!("container process {path}: {line}"));
         }
     }
     for directory in ["pods", "logs"] {

@@ -10,17 +10,35 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// The pods' names.
-pub(crate) const PODS: [&str; 4] = ["leader", "follower-0", "follower-1", "follower-2"];
+const PODS: [&str; 4] = ["leader", "follower-0", "follower-1", "follower-2"];
+
+/// How much of the network there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// All of it.
+    Network,
+    /// Its leader alone, for rounds that are many.
+    Leader,
+}
+
+impl Shape {
+    fn pods(self) -> &'static [&'static str] {
+        match self {
+            Shape::Network => &PODS,
+            Shape::Leader => &PODS[..1],
+        }
+    }
+}
 
 /// A write the API has answered with success: kind and name.
 pub(crate) type Acknowledged = Vec<(&'static str, String)>;
 
 /// Posts the network and then ConfigMaps, one after the other, until `limit` after `began`; what was acknowledged.
-pub(crate) async fn post(engine: &Engine, kill: u32, limit: Duration, began: Instant) -> Acknowledged {
+pub(crate) async fn post(engine: &Engine, shape: Shape, kill: u32, limit: Duration, began: Instant) -> Acknowledged {
     let mut acknowledged = Acknowledged::new();
     let Ok(client) = engine.client() else { return acknowledged };
     let work = async {
-        for object in objects() {
+        for object in objects(shape) {
             let kind = if object["kind"] == "Service" { "Service" } else { "Pod" };
             if create(&client, kind, &object).await.is_ok() {
                 acknowledged.push((kind, object["metadata"]["name"].as_str().unwrap_or_default().to_owned()));
@@ -45,9 +63,14 @@ async fn create(client: &Client, kind: &str, object: &Value) -> Result<(), kube:
 }
 
 /// Posts what the kill kept from being posted, and waits until every pod is Ready.
-pub(crate) async fn finish(engine: &Engine, acknowledged: &Acknowledged, limit: Duration) -> Result<bool> {
+pub(crate) async fn finish(
+    engine: &Engine,
+    shape: Shape,
+    acknowledged: &Acknowledged,
+    limit: Duration,
+) -> Result<bool> {
     let client = engine.client()?;
-    for object in objects() {
+    for object in objects(shape) {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let kind = if object["kind"] == "Service" { "Service" } else { "Pod" };
         match create(&client, kind, &object).await {
@@ -60,7 +83,7 @@ pub(crate) async fn finish(engine: &Engine, acknowledged: &Acknowledged, limit: 
         }
     }
     let began = Instant::now();
-    while !is_whole(engine).await {
+    while !is_whole(engine, shape).await {
         if began.elapsed() > limit {
             return Ok(false);
         }
@@ -69,21 +92,21 @@ pub(crate) async fn finish(engine: &Engine, acknowledged: &Acknowledged, limit: 
     Ok(true)
 }
 
-/// Whether all four pods are Ready.
-pub(crate) async fn is_whole(engine: &Engine) -> bool {
+/// Whether all its pods are Ready.
+pub(crate) async fn is_whole(engine: &Engine, shape: Shape) -> bool {
     let Ok(client) = engine.client() else { return false };
     let Ok(pods) = api(&client, "Pod").list(&ListParams::default()).await else { return false };
     let ready = |pod: &&DynamicObject| {
         let conditions = pod.data.pointer("/status/conditions").and_then(Value::as_array);
         conditions.into_iter().flatten().any(|c| c["type"] == "Ready" && c["status"] == "True")
     };
-    pods.items.iter().filter(ready).count() == PODS.len()
+    pods.items.iter().filter(ready).count() == shape.pods().len()
 }
 
 /// Deletes everything the round made and waits until the pods are gone.
-pub(crate) async fn delete(engine: &Engine, limit: Duration) -> Result<()> {
+pub(crate) async fn delete(engine: &Engine, shape: Shape, limit: Duration) -> Result<()> {
     let client = engine.client()?;
-    for name in PODS {
+    for name in shape.pods() {
         let _ = api(&client, "Pod").delete(name, &DeleteParams::default()).await;
     }
     let _ = api(&client, "Service").delete("leader", &DeleteParams::default()).await;
@@ -103,12 +126,12 @@ pub(crate) fn api(client: &Client, kind: &str) -> Api<DynamicObject> {
     Api::namespaced_with(client.clone(), "default", &ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", kind)))
 }
 
-fn objects() -> Vec<Value> {
+fn objects(shape: Shape) -> Vec<Value> {
     let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "leader"},
         "spec": {"clusterIP": "None", "selector": {"app": "leader"}, "ports": [{"port": 8080}]}});
     let mut objects = vec![service, pod("leader", &step("make", "true"), LEADER)];
     let wait = step("wait", "until wget -qO /work/state http://leader:8080/; do sleep 0.05; done");
-    objects.extend(PODS[1..].iter().map(|name| pod(name, &wait, FOLLOWER)));
+    objects.extend(shape.pods()[1..].iter().map(|name| pod(name, &wait, FOLLOWER)));
     objects
 }
 
@@ -118,8 +141,8 @@ fn step(name: &str, work: &str) -> String {
 }
 
 const LEADER: &str = "echo start main >> /work/order; cat /work/order; mkdir -p /work/www; \
-    echo state > /work/www/index.html; exec httpd -f -p 8080 -h /work/www";
-const FOLLOWER: &str = "echo start main >> /work/order; cat /work/order; exec sleep 100000";
+    echo state > /work/www/index.html; httpd -f -p 8080 -h /work/www & trap 'exit 0' TERM; wait";
+const FOLLOWER: &str = "echo start main >> /work/order; cat /work/order; sleep 100000 & trap 'exit 0' TERM; wait";
 
 fn pod(name: &str, first: &str, main: &str) -> Value {
     let container = |container: &str, script: &str| {

@@ -22,6 +22,7 @@ pub(crate) struct Engine {
     pub(crate) data: PathBuf,
     images: PathBuf,
     process: Option<Child>,
+    trace: Option<Vec<String>>,
     client: Option<Client>,
 }
 
@@ -41,16 +42,28 @@ impl Engine {
             bail!("firstlight image import ended with {import}");
         }
         let (firstlight, data) = (settings.firstlight.clone(), settings.scratch.join("data"));
-        Ok(Engine { firstlight, data, images, process: None, client: None })
+        Ok(Engine { firstlight, data, images, process: None, trace: None, client: None })
     }
 
-    /// Starts it and waits until it answers.
-    pub(crate) async fn start(&mut self) -> Result<()> {
-        let kubeconfig = self.data.join("kubeconfig");
-        let _ = std::fs::remove_file(&kubeconfig);
+    /// Starts it under `strace` from now on, with these arguments; or not any more.
+    pub(crate) fn trace(&mut self, arguments: Option<Vec<String>>) {
+        self.trace = arguments;
+    }
+
+    /// Starts it.
+    pub(crate) fn spawn(&mut self) -> Result<()> {
+        let _ = std::fs::remove_file(self.kubeconfig());
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.data.with_extension("log"))?;
-        let mut process = Command::new(&self.firstlight)
-            .arg("engine")
+        let mut command = match &self.trace {
+            Some(arguments) => {
+                let mut strace = Command::new("strace");
+                strace.args(arguments).arg(&self.firstlight);
+                strace
+            }
+            None => Command::new(&self.firstlight),
+        };
+        let process = command
+            .args(["engine", "--max-backoff", "1s"])
             .arg("--data-dir")
             .arg(&self.data)
             .arg("--image-dir")
@@ -58,8 +71,22 @@ impl Engine {
             .stdin(Stdio::null())
             .stderr(log)
             .spawn()?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Starts it and waits until it answers.
+    pub(crate) async fn start(&mut self) -> Result<()> {
+        self.spawn()?;
+        self.answers().await
+    }
+
+    /// Waits until it answers.
+    pub(crate) async fn answers(&mut self) -> Result<()> {
+        let kubeconfig = self.kubeconfig();
         let began = Instant::now();
         while !kubeconfig.exists() {
+            let process = self.process.as_mut().context("the engine does not run")?;
             if let Some(status) = process.try_wait()? {
                 bail!("E6: the engine ended with {status}; see {}", self.data.with_extension("log").display());
             }
@@ -70,9 +97,17 @@ impl Engine {
         }
         let config =
             Config::from_custom_kubeconfig(Kubeconfig::read_from(kubeconfig)?, &KubeConfigOptions::default()).await?;
-        self.process = Some(process);
         self.client = Some(Client::try_from(config)?);
         Ok(())
+    }
+
+    fn kubeconfig(&self) -> PathBuf {
+        self.data.join("kubeconfig")
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.process.as_mut().context("the engine does not run")?.try_wait()?.is_some())
     }
 
     /// A client of the running engine.
@@ -80,7 +115,7 @@ impl Engine {
         self.client.clone().context("the engine does not run")
     }
 
-    /// SIGKILL.
+    /// SIGKILL, if it has not ended.
     pub(crate) fn kill(&mut self) -> Result<()> {
         let mut process = self.process.take().context("the engine does not run")?;
         process.kill()?;
