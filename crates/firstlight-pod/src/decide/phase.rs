@@ -2,14 +2,14 @@
 
 use super::life::{Life, Verdict};
 use super::restart_all;
-use super::turn::{Role, Turn};
+use super::turn::Turn;
 use crate::spec::{Container, Init};
 use crate::status::{ContainerStatus, Phase, State};
 
-/// The phase, given what is told of the mains (in any order) and of the inits.
-pub(crate) fn phase(turn: &Turn<'_>, life: &Life, inits: &[ContainerStatus], mains: &[ContainerStatus]) -> Phase {
+/// The phase, given what is told of the mains (in any order).
+pub(crate) fn phase(turn: &Turn<'_>, life: &Life, mains: &[ContainerStatus]) -> Phase {
     match life {
-        Life::Living => living(turn, inits, mains),
+        Life::Living => living(turn, mains),
         Life::Ending(ending) => {
             let runs =
                 turn.containers().chain(turn.ephemerals()).any(|(container, _)| turn.history(container).may_run());
@@ -28,7 +28,7 @@ pub(crate) fn phase(turn: &Turn<'_>, life: &Life, inits: &[ContainerStatus], mai
 
 /// PHA-2 to PHA-7. A pod with init steps is `Pending` until a main ran in this sandbox, whatever ran in an older one
 /// (B13); and again while its inits run anew in the same sandbox (RST-12).
-fn living(turn: &Turn<'_>, inits: &[ContainerStatus], mains: &[ContainerStatus]) -> Phase {
+fn living(turn: &Turn<'_>, mains: &[ContainerStatus]) -> Phase {
     let never_ran = |status: &ContainerStatus| matches!(status.state, State::Waiting { .. }) && status.last.is_none();
     let walk = turn.seen.walk();
     let sandbox = walk.map(|walk| walk.sandbox);
@@ -53,24 +53,8 @@ fn living(turn: &Turn<'_>, inits: &[ContainerStatus], mains: &[ContainerStatus])
     if !initialized || mains.iter().any(never_ran) {
         return Phase::Pending;
     }
-    let runs = |status: &ContainerStatus| matches!(status.state, State::Running { .. });
-    let sidecar_runs = turn.containers().zip(inits).any(|((_, role), status)| role == Role::Sidecar && runs(status));
-    let comes_again = |status: &ContainerStatus| match status.state {
-        State::Waiting { .. } => true,
-        State::Running { .. } | State::Terminated(_) => false,
-    };
-    let restarts = turn.containers().any(|(container, role)| {
-        role == Role::Main
-            && turn
-                .history(container)
-                .past()
-                .is_some_and(|past| super::restart::again(turn.spec, container, role, past))
-    });
-    if mains.iter().any(runs) || sidecar_runs || restarts || mains.iter().any(comes_again) || restart_all::goes_on(turn)
-    {
-        return Phase::Running;
-    }
-    verdict_of(mains)
+    // It lives: something runs, or comes again. When nothing does any more, it is ending.
+    Phase::Running
 }
 
 /// PHA-6, PHA-10: good only if every main ended with 0.

@@ -31,7 +31,7 @@ pub(crate) fn status(turn: &Turn<'_>, life: &Life) -> Status {
     let mut mains = of_role(&[Role::Main]);
     mains.sort_by(|a, b| a.name.cmp(&b.name));
     let ephemerals = turn.ephemerals().map(|(container, role)| container_status(turn, life, container, role)).collect();
-    let phase = phase::phase(turn, life, &inits, &mains);
+    let phase = phase::phase(turn, life, &mains);
     let (reason, message) = reason(life, phase);
     Status {
         observed_generation: turn.spec.generation,

@@ -195,7 +195,6 @@ impl History {
     fn id_of(&self, attempt: u32) -> String {
         let id = match &self.next {
             Some(Next::Coming(coming)) if coming.attempt == attempt => Some(coming.id.as_str()),
-            Some(Next::Live(live)) if live.attempt == attempt => Some(live.id.as_str()),
             Some(Next::Coming(_) | Next::Live(_)) | None => None,
         };
         id.unwrap_or_default().to_owned()
