@@ -75,7 +75,10 @@ fn for_object(world: &World, key: &Key, object: &Value, questions: &mut BTreeSet
             questions.extend(services_of(world, key, object).into_iter().map(|service| (Desk::Slices, service)));
             questions.extend(claims::of_pod(key, object).map(|claim| (Desk::Claims, claim)));
         }
-        resources::PERSISTENTVOLUMECLAIMS => questions.extend([(Desk::Claims, key.clone())]),
+        resources::PERSISTENTVOLUMECLAIMS => {
+            questions.extend([(Desk::Claims, key.clone())]);
+            questions.extend(sets_claiming(world, key).map(|set| (Desk::StatefulSets, set)));
+        }
         resources::CONTROLLERREVISIONS => {
             questions.extend(sets_of(world, key, object).into_iter().map(|set| (Desk::StatefulSets, set)));
         }
@@ -116,6 +119,16 @@ fn sets_of(world: &World, key: &Key, object: &Value) -> Vec<Key> {
         }
     }
     sets
+}
+
+/// The StatefulSets one of whose claims would have this name.
+fn sets_claiming(world: &World, key: &Key) -> impl Iterator<Item = Key> {
+    let claims = |set: &&Value| {
+        let mut templates = set.object("spec").list("volumeClaimTemplates").iter();
+        templates.any(|template| key.name.starts_with(&format!("{}-{}-", name(template), name(set))))
+    };
+    let sets = world.list(resources::STATEFULSETS, &key.namespace).filter(claims);
+    sets.map(|set| Key::new(resources::STATEFULSETS, &key.namespace, name(set)))
 }
 
 fn services_of(world: &World, key: &Key, pod: &Value) -> Vec<Key> {

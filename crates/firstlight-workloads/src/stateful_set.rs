@@ -15,6 +15,7 @@
 //! | `stateful_set/revision.rs` | the history of the template |
 //! | `stateful_set/replica.rs` | a pod: its name, how it stands, how it is made |
 //! | `stateful_set/rollout.rs` | which pods to make and which to delete now |
+//! | `stateful_set/storage.rs` | claims of pods: made, mounted, kept or not |
 //! | `stateful_set/status.rs` | what the set says of itself |
 
 mod claim;
@@ -22,6 +23,7 @@ mod replica;
 mod revision;
 mod rollout;
 mod status;
+mod storage;
 
 use crate::act::{Event, Plan, Told};
 use crate::world::{World, deleting, name};
@@ -40,6 +42,7 @@ pub fn decide(world: &World, key: &Key, now_ms: u64) -> Plan {
     let status = status::compute(&set, &pods, &revisions);
     acts.extend(revisions.acts.iter().cloned());
     acts.extend(status::act(&set, &status));
+    acts.extend(storage::keep(world, &set, &pods));
     acts.extend(rollout::decide(world, &set, &pods, &revisions));
     Plan { acts, wake_ms: rollout::wake(&set, &pods) }
 }

@@ -44,6 +44,11 @@ pub(super) fn stateful_set(set: &mut Value) {
         retention.fill("whenDeleted", "Retain");
         retention.fill("whenScaled", "Retain");
     }
+    for claim in spec.items("volumeClaimTemplates") {
+        claim.fill("apiVersion", "v1");
+        claim.fill("kind", "PersistentVolumeClaim");
+        self::claim(claim);
+    }
     template(spec);
 }
 

@@ -28,7 +28,6 @@ pub(super) const SAFE_SYSCTLS: &[&str] = &[
 ];
 
 const ONE_NODE: &str = "one node: there is nothing to choose between";
-const NO_CLAIMS: &str = "there are no volume claims here";
 const NO_SELINUX: &str = "SELinux labels are not set here; remove it";
 const NO_WINDOWS: &str = "this is a Linux node; remove it";
 const NO_CLAIM: &str = "resource claims are not served; remove it";
@@ -460,6 +459,18 @@ pub const TABLE: &[Entry] = &[
     },
     Entry { ty: "core.v1.ImageVolumeSource", honoured: &["reference", "pullPolicy"], harmless: &[], refused: &[] },
     Entry {
+        ty: "core.v1.PersistentVolumeClaim",
+        honoured: &["metadata", "spec", "kind", "apiVersion"],
+        harmless: &[("status", "a template has none")],
+        refused: &[],
+    },
+    Entry {
+        ty: "apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy",
+        honoured: &["whenDeleted", "whenScaled"],
+        harmless: &[],
+        refused: &[],
+    },
+    Entry {
         ty: "core.v1.PersistentVolumeClaimSpec",
         honoured: &["volumeName"],
         harmless: &[
@@ -527,13 +538,11 @@ pub const TABLE: &[Entry] = &[
             "revisionHistoryLimit",
             "minReadySeconds",
             "ordinals",
-        ],
-        harmless: &[("persistentVolumeClaimRetentionPolicy", NO_CLAIMS)],
-        refused: &[(
             "volumeClaimTemplates",
-            Unsaid,
-            "there are no volume claims here yet; use an emptyDir, or a hostPath with subPathExpr: $(POD_NAME), in the template",
-        )],
+            "persistentVolumeClaimRetentionPolicy",
+        ],
+        harmless: &[],
+        refused: &[],
     },
     Entry {
         ty: "apps.v1.StatefulSetUpdateStrategy",

@@ -1,11 +1,11 @@
 //! StatefulSets (STS-12, STS-13).
 
-use super::pod::{self, Holder};
-use super::{meta, selector, text};
+use super::pod::{self, Holder, one_of};
+use super::{claim, meta, selector, text};
 use crate::refuse::Refusals;
 use crate::select::Labels;
 use crate::view::View;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What may change, in the order upstream names it.
 const CHANGEABLE: [&str; 7] = [
@@ -34,13 +34,39 @@ pub(super) fn check(set: &Value, refused: &mut Refusals) {
     let template = spec.object("template");
     meta::labels_and_annotations(template.object("metadata"), "spec.template.metadata", refused);
     let pod = template.object("spec");
-    pod::check(pod, "spec.template.spec", Holder::Template, refused);
+    for (i, claim) in spec.list("volumeClaimTemplates").iter().enumerate() {
+        claim::check(claim, &format!("spec.volumeClaimTemplates[{i}]."), refused);
+    }
+    retention(spec.object("persistentVolumeClaimRetentionPolicy"), refused);
+    pod::check(&with_claims(spec, pod), "spec.template.spec", Holder::Template, refused);
     if !matches!(pod.text("restartPolicy"), "Always" | "") {
         refused.unsupported("spec.template.spec.restartPolicy", pod.text("restartPolicy"), &["Always"]);
     }
     if pod.get_some("activeDeadlineSeconds").is_some() {
         let at = "spec.template.spec.activeDeadlineSeconds";
         refused.forbidden(at, "activeDeadlineSeconds in StatefulSet is not Supported");
+    }
+}
+
+/// The pod's spec with the volumes that its claims become: containers may mount them (STS-2).
+fn with_claims(spec: &Value, pod: &Value) -> Value {
+    let mut pod = pod.clone();
+    let names = spec.list("volumeClaimTemplates").iter().map(|claim| claim.object("metadata").text("name"));
+    let own: Vec<&str> = pod.list("volumes").iter().map(|volume| volume.text("name")).collect();
+    let claimed = names.filter(|name| !own.contains(name));
+    let claimed: Vec<Value> =
+        claimed.map(|name| json!({ "name": name, "persistentVolumeClaim": { "claimName": name } })).collect();
+    if let Some(spec) = pod.as_object_mut().filter(|_| !claimed.is_empty()) {
+        let volumes = spec.entry("volumes").or_insert_with(|| json!([]));
+        volumes.as_array_mut().into_iter().for_each(|volumes| volumes.extend(claimed.iter().cloned()));
+    }
+    pod
+}
+
+fn retention(policy: &Value, refused: &mut Refusals) {
+    let at = "spec.persistentVolumeClaimRetentionPolicy";
+    for key in ["whenDeleted", "whenScaled"] {
+        one_of(policy, key, &["Delete", "Retain"], at, refused);
     }
 }
 

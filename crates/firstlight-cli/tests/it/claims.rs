@@ -84,3 +84,29 @@ fn dln_4_a_pod_whose_directory_holds_too_much_is_evicted_and_says_so() {
     assert_eq!(engine.field("pod greedy", "{.status.message}"), message);
     eventually("people are told", || engine.kubectl(&["get", "events"]).contains("exceeds the limit"));
 }
+
+#[test]
+fn sts_2_each_pod_of_a_set_finds_its_own_data_again() {
+    let engine = Engine::start();
+    let labels = json!({"app": "db"});
+    let write = "[ -e /data/name ] || hostname > /data/name; sleep 1000";
+    engine.apply(&json!({
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"},
+        "spec": {"replicas": 2, "podManagementPolicy": "Parallel", "selector": {"matchLabels": labels},
+                 "volumeClaimTemplates": [claim("data")],
+                 "template": {"metadata": {"labels": labels},
+                              "spec": {"terminationGracePeriodSeconds": 0,
+                                       "containers": [{"name": "main", "image": BUSYBOX, "command": ["sh", "-c", write],
+                                                       "volumeMounts": [{"name": "data", "mountPath": "/data"}]}]}}}}));
+    engine.kubectl(&["rollout", "status", "statefulset/db", "--timeout=60s"]);
+    assert_eq!(engine.kubectl(&["get", "pvc", "-o", "name"]).lines().count(), 2);
+    let uid = engine.field("pod db-1", "{.metadata.uid}");
+    engine.kubectl(&["delete", "pod", "db-1"]);
+    eventually("it is made anew", || {
+        engine.field("pod db-1 --ignore-not-found", "{.metadata.uid}") != uid && !uid.is_empty()
+    });
+    engine.kubectl(&["rollout", "status", "statefulset/db", "--timeout=60s"]);
+    for pod in ["db-0", "db-1"] {
+        assert_eq!(engine.kubectl(&["exec", pod, "--", "cat", "/data/name"]).trim(), pod);
+    }
+}

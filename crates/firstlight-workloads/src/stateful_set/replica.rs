@@ -1,7 +1,7 @@
 //! A pod of the set: its number, how it stands, and how it is made (STS-1).
 
-use super::Set;
 use super::revision::Revision;
+use super::{Set, storage};
 use crate::act::{Act, Policy};
 use crate::world::{deleting, name, uid};
 use firstlight_api::object::resources;
@@ -113,6 +113,7 @@ pub(super) fn create(set: &Set<'_>, ordinal: i64, revision: &Revision) -> Act {
         if let Some(service) = set.spec.text_some("serviceName") {
             spec.insert("subdomain".to_owned(), json!(service));
         }
+        storage::mount(set, ordinal, spec);
     }
     if let Some(fields) = pod.as_object_mut() {
         fields.insert("apiVersion".to_owned(), json!("v1"));

@@ -2,7 +2,7 @@
 
 use super::replica::{self, Pod};
 use super::revision::{Revision, Revisions};
-use super::{Set, Update};
+use super::{Set, Update, storage};
 use crate::act::Act;
 use crate::world::{World, name};
 
@@ -51,7 +51,7 @@ fn fill(world: &World, set: &Set<'_>, slots: &[Slot<'_>], revisions: &Revisions,
     for slot in slots {
         let done = match &slot.pod {
             None => {
-                acts.push(make(world, set, slot.ordinal, revisions));
+                acts.extend(make(world, set, slot.ordinal, revisions));
                 false
             }
             // STS-5, STS-9: the next one is made when this one is gone.
@@ -73,15 +73,17 @@ fn fill(world: &World, set: &Set<'_>, slots: &[Slot<'_>], revisions: &Revisions,
     Step::Go
 }
 
-fn make(world: &World, set: &Set<'_>, ordinal: i64, revisions: &Revisions) -> Act {
+fn make(world: &World, set: &Set<'_>, ordinal: i64, revisions: &Revisions) -> Vec<Act> {
     let pod = set.pod_name(ordinal);
     if world.get(&set.pod_key(&pod)).is_some() {
         let told = set.told("create", "SuccessfulCreate", "FailedCreate", &pod);
         let mut event = told.failed;
         event.message.push_str(&format!("pods \"{pod}\" already exists and belongs to somebody else"));
-        return Act::Tell(event);
+        return vec![Act::Tell(event)];
     }
-    replica::create(set, ordinal, revision_for(set, ordinal, revisions))
+    let mut acts = storage::create(world, set, ordinal);
+    acts.push(replica::create(set, ordinal, revision_for(set, ordinal, revisions)));
+    acts
 }
 
 /// Pods that the rolling update spares are made anew as they were.
