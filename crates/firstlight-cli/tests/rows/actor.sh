@@ -1,7 +1,7 @@
 #!/bin/sh
 # What a container of a scene does. It writes its own life to the scene's diary, a line per fact, and does what its
-# environment says: NAME, FOR (seconds to run; empty is until it is stopped), EXIT (its code), FIRST_TIMES and FIRST_EXIT (so
-# many instances end at once with that code), TERM_EXIT, STOP_FOR (seconds that stopping takes), IGNORES_TERM, HTTP and GRPC
+# environment says: NAME, FOR (seconds to run; empty is until it is stopped), EXIT (its code), FIRST_TIMES, FIRST_FOR and FIRST_EXIT (so
+# many instances end after that time with that code), TERM_EXIT, STOP_FOR (seconds that stopping takes), IGNORES_TERM, HTTP and GRPC
 # (ports to serve). Hooks, probes and those servers run it too, with words.
 
 say() {
@@ -59,7 +59,10 @@ case "$1" in
         trap stop TERM
         read -r image </etc/image
         say "starts from image $image"
-        if [ -n "$FIRST_TIMES" ] && among_first "/scene/$NAME.starts" "$FIRST_TIMES"; then end "$FIRST_EXIT"; fi
+        if [ -n "$FIRST_TIMES" ] && among_first "/scene/$NAME.starts" "$FIRST_TIMES"; then
+            rest "${FIRST_FOR:-0}"
+            end "$FIRST_EXIT"
+        fi
         if [ -n "$HTTP" ]; then httpd -p "$HTTP" -h /www; fi
         if [ -n "$GRPC" ]; then nc -ll -p "$GRPC" -e /bin/actor grpc & fi
         rest "${FOR:-1000000}"

@@ -45,7 +45,12 @@ fn in_turn(pod: &Value, sandbox_was_replaced: bool, broken: &mut Vec<String>) {
     if inits.is_empty() || pod["status"]["initContainerStatuses"].is_null() {
         return;
     }
-    let waits = |name: &String| container(pod, name)["state"]["waiting"]["reason"] == "PodInitializing";
+    // Between a rule's match and the new start all of them say so (RST-12).
+    let waits = |name: &String| {
+        let state = &container(pod, name)["state"];
+        let reasons = [&state["waiting"]["reason"], &state["terminated"]["reason"]];
+        reasons[0] == "PodInitializing" || reasons.into_iter().any(|reason| reason == "RestartingAllContainers")
+    };
     for name in names(pod, "containers").iter().filter(|name| !waits(name)) {
         broken.push(format!("{name} does not wait for the inits: {}", container(pod, name)["state"]));
     }

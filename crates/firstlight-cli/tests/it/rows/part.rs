@@ -58,6 +58,11 @@ fn clause_of(container: &mut Value, words: &[&str]) -> Option<()> {
     match words {
         ["runs"] => Some(()),
         ["exits", code, "on", "TERM"] => say("TERM_EXIT", (*code).to_owned()),
+        [time, "then", "exits", code, "the", "first", "time"] => {
+            say("FIRST_FOR", seconds(duration(time)?))?;
+            say("FIRST_TIMES", "1".to_owned())?;
+            say("FIRST_EXIT", (*code).to_owned())
+        }
         ["exits", code, "the", "first", "time"] => {
             say("FIRST_TIMES", "1".to_owned())?;
             say("FIRST_EXIT", (*code).to_owned())
