@@ -28,6 +28,12 @@ stop() {
     end "${TERM_EXIT:-0}"
 }
 
+# Hooks and probes come as soon as the process is there. They wait until it has said so and listens to signals, so that its line is
+# before theirs, and before those of containers that wait for them.
+listening() {
+    until [ -e /tmp/listens ]; do sleep 0.02; done
+}
+
 # Whether this is one of the first N times; the count is kept in file $1.
 among_first() {
     echo >>"$1"
@@ -59,6 +65,7 @@ case "$1" in
         trap stop TERM
         read -r image </etc/image
         say "starts from image $image"
+        : >/tmp/listens
         if [ -n "$FIRST_TIMES" ] && among_first "/scene/$NAME.starts" "$FIRST_TIMES"; then
             rest "${FIRST_FOR:-0}"
             end "$FIRST_EXIT"
@@ -69,6 +76,7 @@ case "$1" in
         end "${EXIT:-0}"
         ;;
     postStart | preStop)
+        listening
         : >"/tmp/$1"
         say "$1 begins"
         sleep "$2"
@@ -77,6 +85,7 @@ case "$1" in
         ;;
     probe)
         shift
+        listening
         if answer "$@"; then say "$1 passes"; else say "$1 fails"; exit 1; fi
         ;;
     say)
