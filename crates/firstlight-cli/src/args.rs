@@ -165,6 +165,9 @@ pub(crate) struct Engine {
     /// Longest crash back-off, 1s to 300s.
     #[arg(long, value_name = "DURATION", value_parser = backoff, env = "FIRSTLIGHT_MAX_BACKOFF")]
     pub(crate) max_backoff: Option<Duration>,
+    /// Crash back-off from 1s to 60s rather than from 10s to 300s (Kubernetes: ReduceDefaultCrashLoopBackOffDecay).
+    #[arg(long, env = "FIRSTLIGHT_REDUCED_BACKOFF")]
+    pub(crate) reduced_backoff: bool,
     #[command(flatten)]
     pub(crate) given: Given,
     /// Set by `up`: the engine belongs to that run, and `down` ends it.

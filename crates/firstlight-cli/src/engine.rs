@@ -60,6 +60,7 @@ async fn start(args: &Engine, kubeconfig: &std::path::Path) -> Outcome<Firstligh
         .image_dir(&args.image_dir)
         .registries(registries(args)?)
         .allow(allow(args.given.powers))
+        .reduced_backoff(args.reduced_backoff)
         .belongs_to_up(args.started_by_up);
     if let Some(name) = &args.node_name {
         builder = builder.node_name(name);

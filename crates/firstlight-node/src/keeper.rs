@@ -13,6 +13,7 @@ use firstlight_api::object::{Key, resources, text};
 use firstlight_api::status_error::FieldError;
 use firstlight_api::{settle, write_status};
 use firstlight_pod::spec::SourceRef;
+use firstlight_pod::status::{Phase, Status};
 use firstlight_pod::{Do, Event, Millis, PodId, Rules, Seen, Spec};
 use firstlight_store::{Change, Object, Revision, Store, Watch};
 use serde_json::Value;
@@ -29,6 +30,9 @@ pub(crate) struct Question {
     pub(crate) pod: String,
     pub(crate) answer: oneshot::Sender<Vec<Entry>>,
 }
+
+/// Why a pod fails that its node cannot run (upstream `pkg/kubelet/lifecycle/predicate.go`).
+const REJECTED: &str = "UnexpectedAdmissionError";
 
 /// The grace of pods whose object is already gone (TRM-15).
 const ORPHAN_GRACE: Millis = Millis::secs(1);
@@ -71,7 +75,7 @@ impl Keeper {
         stop: CancellationToken,
     ) -> Keeper {
         Keeper {
-            rules: machine::rules(config.backoff_cap),
+            rules: machine::rules(config.backoff),
             config,
             store,
             runtime: channels.actions,
@@ -239,8 +243,9 @@ impl Keeper {
             Ok(spec) => Spec { rules: self.rules.clone(), ..spec },
             Err(refused) => {
                 cannot_settle(&id, &refused);
-                if deletion.is_some() {
-                    self.let_go(id);
+                match deletion {
+                    Some(_) => self.let_go(id),
+                    None => self.reject(id, pod, &refused),
                 }
                 return;
             }
@@ -297,6 +302,21 @@ impl Keeper {
         let publisher = Publisher::start(self.store.clone(), id.clone(), self.stop.clone());
         self.workers.spawn(async move {
             publisher.end(true).await;
+            id
+        });
+    }
+
+    /// PHA-12: a pod that this node cannot run fails before anything of it starts, and says why.
+    fn reject(&mut self, id: PodId, pod: &Value, refused: &[FieldError]) {
+        let words: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        let message = format!("Pod was rejected: {}", words.join("; "));
+        let reason = REJECTED.to_owned();
+        let said = write_status::read(pod);
+        let status = Status { phase: Phase::Failed, reason, message, start_time: Some(self.clock.now()), ..said };
+        let publisher = Publisher::start(self.store.clone(), id.clone(), self.stop.clone());
+        publisher.publish(&status);
+        self.workers.spawn(async move {
+            publisher.end(false).await;
             id
         });
     }

@@ -36,7 +36,8 @@ mod source;
 mod worker;
 
 pub use clock::Clock;
-use firstlight_pod::{Do, Event, Millis, PodId};
+use firstlight_pod::spec::Backoff;
+use firstlight_pod::{Do, Event, PodId};
 use firstlight_store::Store;
 pub use journal::Entry;
 use keeper::{Keeper, Question};
@@ -51,8 +52,8 @@ pub struct NodeConfig {
     pub name: String,
     /// The address its pods and the API know it by.
     pub host_ip: String,
-    /// The longest crash back-off (BKF-1, BKF-9).
-    pub backoff_cap: Millis,
+    /// How long containers that crash wait (BKF-1, BKF-9, BKF-10).
+    pub backoff: Backoff,
     /// What tells the time.
     pub clock: Clock,
 }

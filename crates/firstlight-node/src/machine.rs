@@ -4,7 +4,8 @@ use crate::NodeConfig;
 use crate::clock::Clock;
 use firstlight_api::object::{Key, resources};
 use firstlight_api::time;
-use firstlight_pod::{Millis, Rules};
+use firstlight_pod::Rules;
+use firstlight_pod::spec::Backoff;
 use firstlight_store::{Expect, Store, Write};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -26,10 +27,10 @@ const PODS: u64 = 250;
 const REPORT_EVERY: Duration = Duration::from_secs(300);
 
 /// What this machine rules for its pods.
-pub(crate) fn rules(backoff_cap: Millis) -> Rules {
+pub(crate) fn rules(backoff: Backoff) -> Rules {
     let cpus = cpus();
     Rules {
-        backoff_cap,
+        backoff,
         creations_at_once: cpus,
         allocatable_cpu: u64::try_from(cpus).unwrap_or(1).saturating_mul(1000),
         allocatable_memory: memory_kib().saturating_mul(1024),

@@ -56,12 +56,13 @@ impl Worker {
             let Plan { actions, status, waits, wake } = plan;
             let quiet = actions.is_empty();
             let forgets = actions.iter().any(|action| action.what == Do::Forget);
+            // Watchers hear what was known before anything is done about it (SYN-2).
+            if self.publisher.publish(&status) {
+                self.fold(&Event::Said { status: Box::new(status), at: now });
+            }
             for action in actions {
                 self.fold(&Event::Asked { what: action.what.clone(), at: now });
                 self.hands.perform(action.what, self.seen.pod_ip()).await;
-            }
-            if self.publisher.publish(&status) {
-                self.fold(&Event::Said { status: Box::new(status), at: now });
             }
             // All that was folded so far is in the status that was handed over last.
             let written = self.seen.waits_to_be_written() && self.publisher.is_written();

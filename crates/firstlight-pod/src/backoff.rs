@@ -1,13 +1,14 @@
 //! How long a container that ended must wait before it starts again (section 1.7).
 //!
-//! The first restart is immediate, the following ones wait 10 s, 20 s, 40 s ... up to the cap, counted from the
+//! The first restart is immediate, the following ones wait 10 s, 20 s, 40 s ... up to the longest, counted from the
 //! end of the last instance. Asked by the fold, which counts, and by the decision, which waits.
 
 use crate::seen::Crashes;
+use crate::spec::Backoff;
 use crate::time::{Millis, Now};
 
-/// BKF-1.
-const INITIAL: Millis = Millis::secs(10);
+/// IMG-7: the wait after the first pull that failed.
+const IMAGE_FIRST: Millis = Millis::secs(10);
 /// BKF-4: twice the default cap, whatever the cap is.
 const FORGIVEN_AFTER: Millis = Millis::secs(600);
 /// IMG-7: pulls that fail wait as crashes do, up to this.
@@ -25,7 +26,7 @@ pub(crate) fn doubled(initial: Millis, count: u32, cap: Millis) -> Millis {
 /// The delay after `count` failed pulls of an image.
 #[must_use]
 pub(crate) fn of_image(count: u32) -> Millis {
-    doubled(INITIAL, count, IMAGE_CAP)
+    doubled(IMAGE_FIRST, count, IMAGE_CAP)
 }
 
 impl Crashes {
@@ -42,14 +43,14 @@ impl Crashes {
     }
 
     /// How long an instance of `image` that ended at `finished` has to wait, from then.
-    pub(crate) fn delay(&self, finished: Now, image: &str, cap: Millis) -> Millis {
-        if self.counts(finished, Some(image)) { doubled(INITIAL.min(cap), self.restarts, cap) } else { Millis(0) }
+    pub(crate) fn delay(&self, finished: Now, image: &str, rule: Backoff) -> Millis {
+        if self.counts(finished, Some(image)) { doubled(rule.first, self.restarts, rule.longest) } else { Millis(0) }
     }
 
     /// How long the restart counted last had to wait; `None` if it was immediate.
-    pub(crate) fn last_delay(&self, cap: Millis) -> Option<Millis> {
+    pub(crate) fn last_delay(&self, rule: Backoff) -> Option<Millis> {
         let before = self.restarts.checked_sub(1).filter(|before| *before > 0)?;
-        Some(doubled(INITIAL.min(cap), before, cap))
+        Some(doubled(rule.first, before, rule.longest))
     }
 
     /// Whether the count still stands: it is about this image (BKF-5), and the instance did not run so long that

@@ -28,6 +28,20 @@ pub struct Report {
 /// What an event is worth telling. Called once for each event, before it is folded into `seen`.
 #[must_use]
 pub fn of_event(spec: &Spec, seen: &Seen, event: &Event) -> Vec<Report> {
+    let mut reports = reports(spec, seen, event);
+    reports.iter_mut().for_each(|report| without_ids(seen, report));
+    reports
+}
+
+/// People know containers by their names (STA-15).
+fn without_ids(seen: &Seen, report: &mut Report) {
+    let Some(name) = &report.container else { return };
+    for id in seen.history(name).ids().filter(|id| !id.is_empty()) {
+        report.message = report.message.replace(id, name);
+    }
+}
+
+fn reports(spec: &Spec, seen: &Seen, event: &Event) -> Vec<Report> {
     match event {
         Event::Asked { what, .. } => of_asked(spec, seen, what),
         Event::Said { status, .. } => of_said(seen, status),

@@ -155,8 +155,8 @@ pub enum Qos {
 /// What a node rules for all its pods.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
-    /// The longest crash back-off (BKF-1; BKF-9 lowers it, and with it the first delay if that is longer).
-    pub backoff_cap: Millis,
+    /// How long containers that crash wait.
+    pub backoff: Backoff,
     /// How many of a pod's containers are created at once, where one is created before its turn: as many as the node
     /// has cores, because creating is all work and no waiting.
     pub creations_at_once: usize,
@@ -171,12 +171,39 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Rules {
         Rules {
-            backoff_cap: Millis::secs(300),
+            backoff: Backoff::default(),
             creations_at_once: 2,
             allocatable_cpu: 1000,
             allocatable_memory: 1 << 30,
             environment: Vec::new(),
         }
+    }
+}
+
+/// The crash back-off of a node: the first delay, doubled with each restart up to the longest (section 1.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    /// The delay of the second restart; the first is immediate.
+    pub first: Millis,
+    /// No delay is longer.
+    pub longest: Millis,
+}
+
+impl Backoff {
+    /// BKF-10: Kubernetes' `ReduceDefaultCrashLoopBackOffDecay`.
+    pub const REDUCED: Backoff = Backoff { first: Millis::secs(1), longest: Millis::secs(60) };
+
+    /// BKF-9: no delay longer than this, the first included.
+    #[must_use]
+    pub fn at_most(self, limit: Millis) -> Backoff {
+        Backoff { first: self.first.min(limit), longest: self.longest.min(limit) }
+    }
+}
+
+impl Default for Backoff {
+    /// BKF-1.
+    fn default() -> Backoff {
+        Backoff { first: Millis::secs(10), longest: Millis::secs(300) }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::people::{self, People, Wish};
 use crate::reader::{self, Reader};
 use firstlight_api::object::resources;
 use firstlight_node::{Channels, Clock, Node, NodeConfig};
+use firstlight_pod::spec::Backoff;
 use firstlight_pod::{Do, Millis, Now, PodId};
 use firstlight_store::memory::{Fate, Memory};
 use firstlight_store::{Options, Revision, Store, Watch, Write};
@@ -169,7 +170,12 @@ impl World {
         let (acknowledge, mut acknowledged) = mpsc::unbounded_channel();
         let recovered = self.kernel.recovered();
         self.tell(format!("engine {} begins; {} pods are on the machine", self.engines, recovered.len()));
-        let config = NodeConfig { name: NODE.to_owned(), host_ip: "10.88.0.1".to_owned(), backoff_cap: BACKOFF, clock };
+        let config = NodeConfig {
+            name: NODE.to_owned(),
+            host_ip: "10.88.0.1".to_owned(),
+            backoff: Backoff::default().at_most(BACKOFF),
+            clock,
+        };
         let node = Node::start(config, store.clone(), Channels { actions: do_, events: happened }, recovered);
         if !chapter.busy {
             let all = if chapter.deletes { self.deletes_all(&store) } else { Vec::new() };

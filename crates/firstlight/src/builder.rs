@@ -18,6 +18,7 @@ pub struct Builder {
     pub(crate) allow: Allow,
     pub(crate) toolbox: Option<PathBuf>,
     pub(crate) max_backoff: Option<Duration>,
+    pub(crate) reduced_backoff: bool,
     pub(crate) belongs_to_up: bool,
 }
 
@@ -33,6 +34,7 @@ impl Builder {
             allow: Allow::default(),
             toolbox: None,
             max_backoff: None,
+            reduced_backoff: false,
             belongs_to_up: false,
         }
     }
@@ -90,6 +92,13 @@ impl Builder {
     #[must_use]
     pub fn max_backoff(mut self, limit: Duration) -> Builder {
         self.max_backoff = Some(limit);
+        self
+    }
+
+    /// Crash back-off from 1 s to 60 s rather than from 10 s to 300 s (BKF-10); a lower [`Builder::max_backoff`] wins.
+    #[must_use]
+    pub fn reduced_backoff(mut self, yes: bool) -> Builder {
+        self.reduced_backoff = yes;
         self
     }
 

@@ -12,6 +12,7 @@ use firstlight_api::powers::Powers;
 use firstlight_dns::{Dns, DnsConfig};
 use firstlight_node::{Channels, Clock, Node, NodeConfig};
 use firstlight_pod::Millis;
+use firstlight_pod::spec::Backoff;
 use firstlight_runtime::{Allow, Ends, Recovered, Runtime};
 use firstlight_server::api::{Api, Config as ApiConfig};
 use firstlight_server::caller::{Caller, MASTERS};
@@ -93,12 +94,13 @@ impl Firstlight {
         });
         api.make_system_namespaces().await?;
         let Ends { actions, events } = ends;
-        let backoff = settings.max_backoff.unwrap_or(BACKOFF.1).clamp(BACKOFF.0, BACKOFF.1);
+        let longest = settings.max_backoff.unwrap_or(BACKOFF.1).clamp(BACKOFF.0, BACKOFF.1);
+        let backoff = if settings.reduced_backoff { Backoff::REDUCED } else { Backoff::default() };
         let node = Node::start(
             NodeConfig {
                 name: node_name,
                 host_ip: gateway.to_string(),
-                backoff_cap: Millis(u64::try_from(backoff.as_millis()).unwrap_or(u64::MAX)),
+                backoff: backoff.at_most(Millis(u64::try_from(longest.as_millis()).unwrap_or(u64::MAX))),
                 clock: Clock::wall(),
             },
             store.clone(),

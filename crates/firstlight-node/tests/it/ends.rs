@@ -1,6 +1,6 @@
 //! A pod's way out: deletion, finalizers, objects that vanish.
 
-use crate::scene::{Scene, key, pod};
+use crate::scene::{Scene, condition, key, pod};
 use firstlight_api::object::text;
 use serde_json::json;
 
@@ -77,5 +77,38 @@ async fn a_pod_that_cannot_be_settled_can_still_be_deleted() {
     scene.delete(&p).await;
     scene.runtime.until("Forget").await;
     scene.gone(&p).await;
+    scene.node.stop().await;
+}
+
+#[tokio::test]
+async fn pha_12_a_pod_that_its_node_cannot_run_fails_and_says_why_and_nothing_of_it_starts() {
+    let mut scene = Scene::new();
+    let p = scene.create(pod("p", json!({ "containers": [] }))).await;
+    let failed = scene.phase(&p, "Failed").await;
+    assert_eq!(text(&failed, &["status", "reason"]), "UnexpectedAdmissionError");
+    let message = text(&failed, &["status", "message"]);
+    assert!(message.starts_with("Pod was rejected: spec.containers: Required value"), "{message}");
+    scene.delete(&p).await;
+    assert_eq!(scene.runtime.until("Forget").await, Vec::<String>::new());
+    scene.gone(&p).await;
+    scene.node.stop().await;
+}
+
+#[tokio::test]
+async fn t520_a_disrupted_pod_fails_and_stays_disrupted() {
+    let mut scene = Scene::new();
+    let p = scene.create(pod("p", json!({}))).await;
+    scene.runtime.until("Start m/0").await;
+    scene.phase(&p, "Running").await;
+    scene
+        .change(&key(&p), |pod| {
+            pod["metadata"]["finalizers"] = json!(["example.com/held"]);
+            let conditions = pod["status"]["conditions"].as_array_mut().unwrap();
+            conditions.push(json!({ "type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI" }));
+        })
+        .await;
+    scene.delete(&p).await;
+    let failed = scene.phase(&p, "Failed").await;
+    assert_eq!(condition(&failed, "DisruptionTarget"), "True");
     scene.node.stop().await;
 }

@@ -110,3 +110,25 @@ async fn a_new_image_restarts_the_container() {
     assert_eq!(pod["status"]["observedGeneration"], 2);
     scene.node.stop().await;
 }
+
+#[tokio::test]
+async fn syn_1_a_pod_is_decided_about_by_one_worker_and_waits_for_no_other() {
+    let mut scene = Scene::new();
+    let slow = pod("slow", json!({ "initContainers": [container("a")] }));
+    let slow = scene.create(slow).await;
+    scene.runtime.until("Start a/0").await;
+    // Whatever is said of a pod whose worker waits for its init, from wherever, nothing is asked twice.
+    for number in 0..20 {
+        scene.change(&key(&slow), |pod| pod["metadata"]["annotations"] = json!({ "n": number.to_string() })).await;
+        assert!(!scene.node.why("default", "slow").await.is_empty());
+    }
+    // Another pod comes up meanwhile.
+    let quick = scene.create(pod("quick", json!({}))).await;
+    let before = scene.runtime.until("Start m/0").await;
+    scene.phase(&quick, "Running").await;
+    let of_slow: Vec<&String> = before.iter().filter(|asked| asked.contains("a/0")).collect();
+    assert_eq!(of_slow, Vec::<&String>::new(), "{before:?}");
+    scene.runtime.exit(&slow, "a", 0, 0).await;
+    scene.phase(&slow, "Running").await;
+    scene.node.stop().await;
+}

@@ -185,3 +185,18 @@ async fn a_command_in_the_container_is_for_the_runtime() {
     scene.runtime.until("Hook m/0 postStart").await;
     scene.node.stop().await;
 }
+
+#[tokio::test]
+async fn hok_7_a_hook_that_opens_a_connection_always_fails() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut main = container("m");
+    main["lifecycle"] = json!({ "postStart": { "tcpSocket": { "port": port } } });
+    let scene = Scene::new();
+    scene.create(pod("p", json!({ "containers": [main] }))).await;
+    let events = scene.events("FailedPostStartHook").await;
+    let failed = events.iter().find(|event| text(&event.value, &["reason"]) == "FailedPostStartHook").unwrap();
+    let words = text(&failed.value, &["message"]);
+    assert!(words.contains("invalid handler"), "{words}");
+    scene.node.stop().await;
+}

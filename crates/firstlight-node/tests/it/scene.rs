@@ -3,7 +3,8 @@
 use crate::runtime::{PATIENCE, Runtime, runtime};
 use firstlight_api::object::{Key, Resource, resources, text};
 use firstlight_node::{Clock, Node, NodeConfig};
-use firstlight_pod::{Event, Millis, PodId};
+use firstlight_pod::spec::Backoff;
+use firstlight_pod::{Event, PodId};
 use firstlight_store::{Expect, Object, Options, Store, Write};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -31,7 +32,7 @@ impl Scene {
         let config = NodeConfig {
             name: "node1".to_owned(),
             host_ip: "10.88.0.1".to_owned(),
-            backoff_cap: Millis::secs(300),
+            backoff: Backoff::default(),
             clock: Clock::wall(),
         };
         let node = Node::start(config, store.clone(), channels, recovered);

@@ -1,9 +1,10 @@
 //! Which phase is the pod in (section 1.9)? Computed from the container statuses that are told along with it.
 
 use super::life::{Life, Verdict};
+use super::restart;
 use super::restart_all;
-use super::turn::Turn;
-use crate::spec::{Container, Init};
+use super::turn::{Role, Turn};
+use crate::spec::Container;
 use crate::status::{ContainerStatus, Phase, State};
 
 /// The phase, given what is told of the mains (in any order).
@@ -11,12 +12,10 @@ pub(crate) fn phase(turn: &Turn<'_>, life: &Life, mains: &[ContainerStatus]) -> 
     match life {
         Life::Living => living(turn, mains),
         Life::Ending(ending) => {
-            let runs =
-                turn.containers().chain(turn.ephemerals()).any(|(container, _)| turn.history(container).may_run());
             match &ending.verdict {
                 Verdict::Told { phase, .. } => *phase,
                 // A final phase is told only when nothing runs any more (PHA-8).
-                _ if runs => turn.seen.phase_said(),
+                _ if turn.runs() => turn.seen.phase_said(),
                 Verdict::Deadline | Verdict::Evicted { .. } | Verdict::InitFailed { .. } | Verdict::SandboxLost => {
                     Phase::Failed
                 }
@@ -37,16 +36,9 @@ fn living(turn: &Turn<'_>, mains: &[ContainerStatus]) -> Phase {
         let past_in = history.past().and_then(|past| past.walk).map(|walk| walk.sandbox);
         history.live().is_some() || (sandbox.is_some() && past_in == sandbox)
     };
-    // Before the first init of a new walk runs, what was told of the one before stands.
     let anew = walk.is_some_and(|walk| walk.number > 0) || restart_all::goes_on(turn);
     let passed = match anew && turn.seen.sandbox.is_ready() {
-        true => {
-            let began = |init: &Init| {
-                let history = turn.history(init.container());
-                history.live_in(walk).is_some() || history.past_in(walk).is_some()
-            };
-            turn.initialized || restart_all::goes_on(turn) || !turn.spec.inits.iter().any(began)
-        }
+        true => restart_all::goes_on(turn) || !initializes_again(turn),
         false => turn.initialized,
     };
     let initialized = turn.spec.inits.is_empty() || (passed && turn.spec.mains.iter().any(ran_here));
@@ -55,6 +47,23 @@ fn living(turn: &Turn<'_>, mains: &[ContainerStatus]) -> Phase {
     }
     // It lives: something runs, or comes again. When nothing does any more, it is ending.
     Phase::Running
+}
+
+/// Whether regular inits run again in a walk that is not the sandbox's first. Before the first of them runs, what was told
+/// of the walk before stands; sidecars do not matter any more (PHA-3). Decided by what is durable, so that the next engine
+/// says the same.
+fn initializes_again(turn: &Turn<'_>) -> bool {
+    let walk = turn.seen.walk();
+    let began = |container: &Container| {
+        let history = turn.history(container);
+        history.live_in(walk).is_some() || history.past_in(walk).is_some()
+    };
+    let done = |container: &Container| {
+        let past = turn.history(container).past_in(walk);
+        past.is_some_and(|past| !restart::init_failed(&past.terminated))
+    };
+    let inits = || turn.containers().filter(|(_, role)| *role == Role::Once).map(|(container, _)| container);
+    inits().any(began) && !inits().all(done) && !turn.spec.mains.iter().any(began)
 }
 
 /// PHA-6, PHA-10: good only if every main ended with 0.

@@ -10,6 +10,7 @@ use crate::action::Do;
 use crate::event::{Instance, ProbeKind};
 use crate::seen::Live;
 use crate::spec::{Container, Handler, Probe};
+use crate::time::{Millis, Now};
 
 /// The startup probe's result: `None` while it is not known, true where there is no such probe.
 pub(crate) fn startup(container: &Container, live: &Live) -> Option<bool> {
@@ -66,6 +67,18 @@ fn of_container(turn: &mut Turn<'_>, life: &Life, container: &Container, role: R
     }
 }
 
+/// An engine that takes over does not try all probes of its pods in one moment: the first of each is somewhere in its first
+/// period (PRB-8). Where is not left to chance, so that the next decision comes to the same.
+fn not_all_at_once(turn: &Turn<'_>, container: &Container, live: &Live, kind: ProbeKind, probe: &Probe) -> Now {
+    let Some(began) = turn.seen.began.filter(|began| live.since < *began) else { return Now(0) };
+    let words = [turn.spec.id.uid.as_str(), container.name.as_str()];
+    let bytes = words.iter().flat_map(|word| word.bytes()).chain([kind as u8]);
+    // FNV-1a, 64 bits.
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    began.plus(Millis(hash.checked_rem(probe.period.0).unwrap_or(0)))
+}
+
 fn try_if_due(turn: &mut Turn<'_>, container: &Container, live: &Live, kind: ProbeKind, probe: &Probe) {
     let tries = live.tries(kind);
     if tries.under_way {
@@ -73,7 +86,7 @@ fn try_if_due(turn: &mut Turn<'_>, container: &Container, live: &Live, kind: Pro
     }
     let at = match tries.last_asked {
         Some(last) => last.plus(probe.period),
-        None => live.since.plus(probe.initial_delay),
+        None => live.since.plus(probe.initial_delay).max(not_all_at_once(turn, container, live, kind, probe)),
     };
     if turn.now < at {
         turn.look_at(at);

@@ -129,7 +129,7 @@ pub(crate) fn held_back(turn: &Turn<'_>, container: &Container, past: &Past) -> 
     }
     let crashes = turn.history(container).crashes.as_ref()?;
     let finished = past.terminated.finished_at;
-    let delay = crashes.delay(finished, &container.image, turn.spec.rules.backoff_cap);
+    let delay = crashes.delay(finished, &container.image, turn.spec.rules.backoff);
     (delay > Millis(0)).then(|| (delay, finished.plus(delay)))
 }
 
@@ -138,5 +138,5 @@ pub(crate) fn held_back_before(turn: &Turn<'_>, container: &Container) -> Option
     let history = turn.history(container);
     history.coming().and_then(|coming| coming.turn)?;
     history.past().filter(|past| !past.again.is_for_anothers_sake())?;
-    history.crashes.as_ref()?.last_delay(turn.spec.rules.backoff_cap)
+    history.crashes.as_ref()?.last_delay(turn.spec.rules.backoff)
 }

@@ -161,15 +161,19 @@ fn of_past(turn: &Turn<'_>, life: &Life, container: &Container, role: Role, past
             Role::Sidecar | Role::Main | Role::Ephemeral => restart::again(turn.spec, container, role, past),
         };
     let superseded = comes_again && (!in_this_walk || turn.shown(container).is_some());
+    let ends = *life != Life::Living;
     let end = match role {
+        _ if past.lost && ends => lost_at_the_end(&past.terminated),
         // It stays while all others are restarted, and its end is its own.
         Role::Ephemeral => past.terminated.clone(),
         Role::Once | Role::Sidecar | Role::Main => past.told_end(),
     };
+    // While others of a deleted pod still end, nothing more is told of it than that it is gone (STA-8).
+    let unsettled = past.lost && turn.seen.deletion.is_some() && turn.runs();
     // A record that is gone is counted before the next instance is there.
     let counted = u32::from(superseded && end.leaves_no_record());
-    let (state, last) = if superseded {
-        (waiting(turn, container), Some(cut(turn, &end)))
+    let (state, last) = if superseded || unsettled {
+        (waiting(turn, container), Some(cut(turn, &past.told_end())))
     } else {
         (State::Terminated(cut(turn, &end)), history.before().map(|before| cut(turn, before)))
     };
@@ -182,6 +186,12 @@ fn of_past(turn: &Turn<'_>, life: &Life, container: &Container, role: Role, past
         image_id: past.image_id.clone(),
         ..ContainerStatus::default()
     }
+}
+
+/// STA-8: what nobody saw end is told to have been lost at the latest now, the blanks as upstream has them.
+fn lost_at_the_end(ended: &Terminated) -> Terminated {
+    let message = "The container could not be located when the pod was terminated.  The container used to be Running";
+    Terminated { message: message.to_owned(), ..ended.clone() }
 }
 
 /// MSG-2.

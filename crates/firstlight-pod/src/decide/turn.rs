@@ -1,7 +1,7 @@
 //! One decision while it is being made: what it is made from, and what it has come to so far.
 
 use crate::action::{Action, Do, Why};
-use crate::event::Instance;
+use crate::event::{Hook, Instance};
 use crate::plan::{Plan, Wait};
 use crate::seen::{History, Seen};
 use crate::spec::{Container, Init, Spec};
@@ -63,6 +63,11 @@ impl<'a> Turn<'a> {
     /// The containers that only look into it.
     pub(crate) fn ephemerals(&self) -> impl Iterator<Item = (&'a Container, Role)> + use<'a> {
         self.spec.ephemerals.iter().map(|ephemeral| (&ephemeral.container, Role::Ephemeral))
+    }
+
+    /// Whether anything of the pod runs, or may.
+    pub(crate) fn runs(&self) -> bool {
+        self.containers().chain(self.ephemerals()).any(|(container, _)| self.history(container).may_run())
     }
 
     pub(crate) fn history(&self, container: &Container) -> &'a History {
@@ -151,7 +156,21 @@ impl<'a> Turn<'a> {
         self.shown.get(container.name.as_str())
     }
 
-    pub(crate) fn plan(self, status: Status) -> Plan {
+    /// The decision. What ends something comes before what begins something (SYN-7).
+    pub(crate) fn plan(mut self, status: Status) -> Plan {
+        self.actions.sort_by_key(|action| match &action.what {
+            Do::RestartAll { .. } | Do::Retire { .. } | Do::Signal { .. } => false,
+            Do::Hook { hook, .. } => *hook == Hook::PostStart,
+            Do::PrepareVolumes { .. }
+            | Do::CreateSandbox { .. }
+            | Do::Pull { .. }
+            | Do::Create { .. }
+            | Do::Discard { .. }
+            | Do::Start { .. }
+            | Do::Probe { .. }
+            | Do::RemoveSandbox { .. }
+            | Do::Forget => true,
+        });
         Plan { actions: self.actions, status, waits: self.waits, wake: self.wake }
     }
 }

@@ -36,3 +36,45 @@ fn what_dies_before_its_turn_is_not_told_as_a_failure() {
     seen.fold(&Event::Asked { what: Do::Start { instance: instance.clone() }, at: Now(3) });
     assert!(!is_ahead(&seen, &instance));
 }
+
+#[test]
+fn sta_15_people_read_names_not_ids() {
+    let (instance, id) = (Instance { container: "m".to_owned(), attempt: 0 }, "4f".repeat(32));
+    let created = Event::Created { instance: instance.clone(), id: id.clone(), image_id: String::new(), at: Now(2) };
+    let mut seen = Seen::default();
+    seen.fold(&created);
+    let message = format!("starting container {id}: no such file, says {id}");
+    let failed = Event::StartFailed { instance: instance.clone(), failure: StartFailure::Run, message, at: Now(3) };
+    let reports = of_event(&spec(), &seen, &failed);
+    assert_eq!(reports[0].message, "Error: starting container m: no such file, says m");
+    seen.fold(&failed);
+    let outcome = Err(format!("container {id} has ended"));
+    let late = Event::HookDone { instance, hook: Hook::PreStop, outcome, at: Now(4) };
+    assert_eq!(of_event(&spec(), &seen, &late)[0].message, "PreStopHook failed: container m has ended");
+}
+
+fn spec() -> Spec {
+    Spec {
+        id: crate::spec::PodId { namespace: "ns".to_owned(), name: "p".to_owned(), uid: "u".to_owned() },
+        generation: 1,
+        labels: Default::default(),
+        annotations: Default::default(),
+        node: String::new(),
+        service_account: String::new(),
+        identity: Default::default(),
+        restart: Default::default(),
+        grace: Millis(0),
+        deadline: None,
+        inits: Vec::new(),
+        mains: vec![Container { name: "m".to_owned(), ..Container::default() }],
+        ephemerals: Vec::new(),
+        qos: Default::default(),
+        share_processes: false,
+        volumes: Vec::new(),
+        readiness_gates: Vec::new(),
+        pull_secrets: Vec::new(),
+        fs_group: None,
+        sysctls: Default::default(),
+        rules: Default::default(),
+    }
+}

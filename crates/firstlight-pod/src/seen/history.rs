@@ -30,8 +30,8 @@ use crate::seen::walk::Walk;
 use crate::status::{REMOVED, RESTARTING_ALL, Terminated};
 use crate::time::Now;
 pub(crate) use live::{HookRun, Live};
-use told::Told;
 pub(crate) use told::with_scheme;
+use told::{ID_SCHEME, Told};
 
 /// Everything known about one container of the pod.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -223,6 +223,16 @@ impl History {
             Some(Next::Coming(coming)) => Some(coming),
             Some(Next::Live(_)) | None => None,
         }
+    }
+
+    /// The ids of its newest instances; some may be empty.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        let next = self.next().map(|next| match next {
+            Next::Coming(coming) => coming.id.as_str(),
+            Next::Live(live) => live.id.as_str(),
+        });
+        let past = self.past().map(|past| past.terminated.container_id.trim_start_matches(ID_SCHEME));
+        next.into_iter().chain(past)
     }
 
     /// Whether its process runs, or may.

@@ -3,12 +3,12 @@
 use crate::pods;
 use crate::world::World;
 use firstlight_pod::action::Do;
-use firstlight_pod::spec::RestartPolicy;
+use firstlight_pod::spec::{Backoff, RestartPolicy};
 use firstlight_pod::{Millis, Now};
 
-fn restarts_in_five_minutes(cap: Millis) -> usize {
+fn restarts_in_five_minutes(backoff: Backoff) -> usize {
     let mut spec = pods::pod(RestartPolicy::Always, Vec::new(), vec![pods::container("m")]);
-    spec.rules.backoff_cap = cap;
+    spec.rules.backoff = backoff;
     let mut world = World::new(spec);
     // About what this takes with real containers, which is where the bounds come from.
     world.manners.delay = 10;
@@ -20,9 +20,15 @@ fn restarts_in_five_minutes(cap: Millis) -> usize {
 }
 
 #[test]
-fn t184_and_t185_and_t187_crashes_are_restarted_as_often_as_the_cap_lets_them() {
-    for (cap, at_least, at_most) in [(300, 5, 7), (30, 10, 13), (1, 100, 298)] {
-        let restarts = restarts_in_five_minutes(Millis::secs(cap));
-        assert!((at_least..=at_most).contains(&restarts), "cap {cap} s: {restarts} restarts");
+fn bkf_11_and_t184_to_t187_crashes_are_restarted_as_often_as_the_back_off_lets_them() {
+    let usual = Backoff::default();
+    for (backoff, at_least, at_most) in [
+        (usual, 5, 7),
+        (usual.at_most(Millis::secs(30)), 10, 13),
+        (Backoff::REDUCED, 9, 13),
+        (usual.at_most(Millis::secs(1)), 100, 298),
+    ] {
+        let restarts = restarts_in_five_minutes(backoff);
+        assert!((at_least..=at_most).contains(&restarts), "{backoff:?}: {restarts} restarts");
     }
 }

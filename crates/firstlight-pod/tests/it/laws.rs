@@ -342,6 +342,7 @@ impl Watch {
         let holds = |status: &Status, kind: &str| status.conditions.iter().any(|c| c.kind == kind && c.holds);
         let initialized = |status: &Status| holds(status, "Initialized");
         assert!(!initialized(before) || initialized(after), "Initialized fell back (CON-10)");
+        fresh_pods_wait_in_order(spec, after);
         assert!(before.start_time.is_none() || before.start_time == after.start_time, "the start time changed");
         for status in everyone(after) {
             let known = everyone(before).find(|known| known.name == status.name);
@@ -423,4 +424,63 @@ fn pairs<'a>(
 
 fn everyone(status: &Status) -> impl Iterator<Item = &ContainerStatus> {
     status.inits.iter().chain(&status.mains).chain(&status.ephemerals)
+}
+
+/// CON-10, of pods none of whose containers ran twice: nobody is told to be further than the first init that is not done.
+fn fresh_pods_wait_in_order(spec: &Spec, told: &Status) {
+    let anew = |status: &ContainerStatus| status.restart_count > 0 || status.last.is_some();
+    if told.phase.is_terminal() || everyone(told).any(anew) || told.inits.len() != spec.inits.len() {
+        return;
+    }
+    let done = |(init, status): &(&Init, &ContainerStatus)| match init {
+        Init::Once(_) => {
+            matches!(&status.state, State::Terminated(ended) if ended.code == 0 && ended.reason != "OOMKilled")
+        }
+        // One that started lets its successors begin, and may have ended since.
+        Init::Sidecar(_) => !matches!(status.state, State::Waiting { .. }),
+    };
+    let behind = spec.inits.iter().zip(&told.inits).skip_while(done).skip(1).map(|(_, status)| status);
+    let undone = spec.inits.iter().zip(&told.inits).any(|step| !done(&step));
+    for status in behind.chain(told.mains.iter().filter(|_| undone)) {
+        let waits = matches!(&status.state, State::Waiting { reason, .. } if reason == "PodInitializing");
+        assert!(waits, "{} is told as {:?} although an init before it is not done (CON-10)", status.name, status.state);
+    }
+}
+
+/// A pod of two inits and a main, as told, and whether the watch takes it for possible.
+fn is_possible(before: &Status, after: &Status) -> bool {
+    let inits = ["a", "b"].map(|name| Init::Once(crate::pods::container(name)));
+    let spec = crate::pods::pod(RestartPolicy::Always, inits.into(), vec![crate::pods::container("m")]);
+    let watch = std::panic::AssertUnwindSafe(|| Watch::default().said(&spec, before, after, Now(0)));
+    std::panic::catch_unwind(watch).is_ok()
+}
+
+#[test]
+fn b12_the_invariants_of_a_fresh_pod_are_held_against_what_is_told() {
+    let waits = || State::Waiting { reason: "PodInitializing".to_owned(), message: String::new() };
+    let runs = || State::Running { since: Now(0) };
+    let done = || {
+        State::Terminated(firstlight_pod::status::Terminated { reason: "Completed".to_owned(), ..Default::default() })
+    };
+    let status = |name: &str, state: State| ContainerStatus { name: name.to_owned(), state, ..Default::default() };
+    let told = |a: State, b: State, m: State, initialized: bool| Status {
+        inits: vec![status("a", a), status("b", b)],
+        mains: vec![status("m", m)],
+        conditions: vec![firstlight_pod::status::Condition {
+            kind: "Initialized".to_owned(),
+            holds: initialized,
+            reason: String::new(),
+            message: String::new(),
+            since: Now(0),
+        }],
+        ..Default::default()
+    };
+    let nothing = Status::default();
+    assert!(is_possible(&nothing, &told(runs(), waits(), waits(), false)));
+    assert!(is_possible(&nothing, &told(done(), done(), runs(), true)));
+    assert!(!is_possible(&nothing, &told(runs(), runs(), waits(), false)), "the second init beside the first");
+    assert!(!is_possible(&nothing, &told(done(), runs(), runs(), false)), "a main beside an init");
+    assert!(!is_possible(&nothing, &told(runs(), done(), waits(), false)), "an init that was done before its turn");
+    let initialized = told(done(), done(), runs(), true);
+    assert!(!is_possible(&initialized, &told(done(), done(), runs(), false)), "Initialized falls back");
 }

@@ -14,4 +14,5 @@ mod small;
 mod statuses;
 mod stories;
 mod tables;
+mod turns;
 mod world;

@@ -103,3 +103,77 @@ fn sta_5_and_msg_4_an_end_is_told_whole_of_inits_too() {
     };
     assert_eq!(world.api.inits[0].state, State::Terminated(ended));
 }
+
+/// A pod of two mains that runs, and whose next engine finds no record of the first one.
+fn forgotten(restart: RestartPolicy) -> World {
+    let mut world = World::new(pods::pod(restart, Vec::new(), vec![pods::container("m"), pods::container("n")]));
+    world.begin();
+    world.pass(Now(100));
+    assert!(world.api.mains[0].ready);
+    world.processes.remove("m");
+    world.laws.never_started("m");
+    let of_m = |event: &Event| match event {
+        Event::Created { instance, .. } | Event::Starting { instance, .. } | Event::Started { instance, .. } => {
+            instance.container == "m"
+        }
+        _ => false,
+    };
+    world.journal.retain(|event| !of_m(event));
+    world
+}
+
+const LOST: &str = "The container could not be located when the pod was deleted.  The container used to be Running";
+
+#[test]
+fn t508_and_t522_and_sta_8_what_used_to_run_and_is_not_there_is_told_as_lost_and_counted() {
+    let mut world = forgotten(RestartPolicy::Always);
+    world.manners.delay = 50;
+    world.begin_knowing_less();
+    let ContainerStatus { state, last, ready, restart_count, .. } = &world.api.mains[0];
+    let Some(last) = last else { panic!("{state:?}") };
+    assert!(matches!(state, State::Waiting { reason, .. } if reason == "ContainerCreating"), "{state:?}");
+    let told = (last.code, last.reason.as_str(), last.message.as_str());
+    assert_eq!(told, (137, "ContainerStatusUnknown", LOST));
+    assert_eq!((*ready, *restart_count), (false, 1));
+    world.pass(Now(1000));
+    assert!(matches!(world.api.mains[0].state, State::Running { .. }));
+    assert_eq!(world.api.mains[0].restart_count, 1, "it was counted already");
+}
+
+#[test]
+fn t507_and_t521_and_sta_8_of_a_pod_that_is_deleted_it_is_not_counted_and_told_as_ended_at_last() {
+    let mut world = forgotten(RestartPolicy::Always);
+    // Deleted while no engine is there.
+    world.deletion = Some((world.now, Millis::secs(30)));
+    world.laws.told(&Event::Deletion { at: world.now, grace: Millis::secs(30) });
+    world.manners.stops.insert("n".to_owned(), Some((0, 1000)));
+    world.begin_knowing_less();
+    let ContainerStatus { state, last, ready, restart_count, .. } = &world.api.mains[0];
+    assert!(matches!(state, State::Waiting { .. }), "{state:?}");
+    assert_eq!(last.as_ref().map(|last| (last.code, last.message.as_str())), Some((137, LOST)));
+    assert_eq!((*ready, *restart_count, world.api.phase), (false, 0, Phase::Running));
+    world.pass(Now(20_000));
+    let State::Terminated(ended) = &world.api.mains[0].state else { panic!("{:?}", world.api.mains[0]) };
+    let words = "The container could not be located when the pod was terminated.  The container used to be Running";
+    assert_eq!((ended.code, ended.message.as_str(), world.api.mains[0].restart_count), (137, words, 0));
+    assert_eq!(world.api.phase, Phase::Failed);
+}
+
+#[test]
+fn b4_a_container_that_runs_again_is_told_to_run_whatever_was_told_of_its_end() {
+    let init = Init::Once(pods::container("a"));
+    let mut world = World::new(pods::pod(RestartPolicy::OnFailure, vec![init], vec![pods::container("m")]));
+    world.begin();
+    world.pass(Now(100));
+    world.exit("a", Exit::default());
+    world.pass(Now(200));
+    assert!(matches!(world.api.inits[0].state, State::Terminated(_)));
+    world.sandbox_dies();
+    world.pass(Now(300));
+    assert!(matches!(world.api.inits[0].state, State::Running { .. }), "{:?}", world.api.inits[0]);
+    world.exit("a", Exit { code: 1, ..Exit::default() });
+    world.begin();
+    world.pass(Now(60_000));
+    assert!(matches!(world.api.inits[0].state, State::Running { .. }), "{:?}", world.api.inits[0]);
+    assert_eq!(world.api.inits[0].restart_count, 2);
+}

@@ -125,7 +125,7 @@ pub(crate) fn describe(spec: &mut Spec, words: &[&str]) {
                     ("restart", value) => spec.restart = policy(value),
                     ("grace", value) => spec.grace = length(value),
                     ("deadline", value) => spec.deadline = Some(length(value)),
-                    ("cap", value) => spec.rules.backoff_cap = length(value),
+                    ("cap", value) => spec.rules.backoff = spec.rules.backoff.at_most(length(value)),
                     ("gate", value) => spec.readiness_gates.push(value.to_owned()),
                     ("pullsecret", value) => spec.pull_secrets.push(value.to_owned()),
                     other => panic!("no such pod setting: {other:?}"),

@@ -248,19 +248,19 @@ impl World {
         for _ in 0..10 {
             let plan = decide(&self.spec, &self.seen, self.now);
             self.laws.planned(&self.spec, &self.seen, self.now, &plan);
-            for action in &plan.actions {
-                self.laws.asked(&self.spec, &action.what, self.now);
-                let asked = Event::Asked { what: action.what.clone(), at: self.now };
-                reports.extend(of_event(&self.spec, &self.seen, &asked));
-                self.seen.fold(&asked);
-                self.perform(&action.what);
-            }
             if plan.status != self.api {
                 self.laws.said(&self.spec, &self.api, &plan.status, self.now);
                 let said = Event::Said { status: Box::new(plan.status.clone()), at: self.now };
                 reports.extend(of_event(&self.spec, &self.seen, &said));
                 self.seen.fold(&said);
                 self.api = plan.status.clone();
+            }
+            for action in &plan.actions {
+                self.laws.asked(&self.spec, &action.what, self.now);
+                let asked = Event::Asked { what: action.what.clone(), at: self.now };
+                reports.extend(of_event(&self.spec, &self.seen, &asked));
+                self.seen.fold(&asked);
+                self.perform(&action.what);
             }
             for wait in &plan.waits {
                 if !self.known_waits.contains(wait) {

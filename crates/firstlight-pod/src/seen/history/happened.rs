@@ -53,6 +53,8 @@ impl History {
         if let Some(coming) = self.coming_mut(attempt) {
             coming.stage = Stage::Idle;
             coming.launch = None;
+            // What it will run with was not certain: it is not made again before its turn.
+            coming.not_ahead = true;
         }
     }
 

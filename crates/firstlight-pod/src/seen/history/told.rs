@@ -5,7 +5,7 @@ use crate::status::{ContainerStatus, STATUS_UNKNOWN, State, Terminated};
 use crate::time::Now;
 
 /// How a container id reads in the API.
-const ID_SCHEME: &str = "firstlight://";
+pub(super) const ID_SCHEME: &str = "firstlight://";
 
 /// What the API said of a container's newest instances.
 #[derive(Debug, Clone, PartialEq, Eq)]

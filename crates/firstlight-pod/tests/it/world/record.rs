@@ -36,6 +36,8 @@ impl World {
         }
         if let Event::Exited { instance, .. } = event {
             self.processes.remove(&instance.container);
+            // Nothing ends twice.
+            self.queue.retain(|_, other| !matches!(other, Event::Exited { instance: of, .. } if of == instance));
         }
     }
 
@@ -48,7 +50,7 @@ impl World {
         matches!(handler, Some(Handler::Exec(_)))
     }
 
-    pub(super) fn exited(&self, container: &str, exit: Exit) -> Option<Event> {
+    pub(crate) fn exited(&self, container: &str, exit: Exit) -> Option<Event> {
         let (attempt, since) = *self.processes.get(container)?;
         let instance = Instance { container: container.to_owned(), attempt };
         let exit = Exit { id: id(&instance), started_at: since, finished_at: self.now, ..exit };

@@ -349,3 +349,27 @@ fn a_container_sees_the_processes_of_its_target_which_must_run() {
         assert!(exit.code == 0 && !log.contains("sleep 4712"), "{log}");
     });
 }
+
+#[test]
+fn sbx_8_what_is_in_a_volume_on_disk_outlives_its_sandbox() {
+    with_world(async |world| {
+        world.sandbox().await;
+        world.volumes(&["v"]).await;
+        let launch = |text: &str| Launch { mounts: vec![mount("v", "/v")], ..script(text) };
+        assert_eq!(world.run("first", launch("echo kept > /v/file")).await.0.code, 0);
+        world.ask(Do::RemoveSandbox { attempt: 0 }).await;
+        world.until(|event| matches!(event, Event::SandboxGone { attempt: 0, .. }).then_some(())).await;
+        let identity = firstlight_pod::spec::Identity { hostname: "pod".to_owned(), ..Default::default() };
+        world.ask(Do::CreateSandbox { attempt: 1, identity, sysctls: Default::default() }).await;
+        world.until(|event| matches!(event, Event::SandboxReady { attempt: 1, .. }).then_some(())).await;
+        // Volumes are asked for again, as a new engine would.
+        world.volumes(&["v"]).await;
+        let second = instance("second");
+        let (instance, launch) = (second.clone(), Box::new(launch("cat /v/file")));
+        world.ask(Do::Create { instance, sandbox: 1, launch, ahead: false }).await;
+        assert!(matches!(world.event().await, Event::Created { .. }));
+        world.ask(Do::Start { instance: second }).await;
+        assert_eq!(world.exit("second").await.code, 0);
+        assert_eq!(world.log("second").await, "kept\n");
+    });
+}

@@ -94,7 +94,7 @@ async fn a_pod_is_bound_once() {
 }
 
 #[tokio::test]
-async fn an_eviction_is_a_deletion() {
+async fn pha_13_an_eviction_is_a_deletion_that_says_so() {
     let cluster = Cluster::start().await;
     cluster.post(PODS, pod("web")).await.expect(201);
     let eviction = json!({
@@ -105,6 +105,10 @@ async fn an_eviction_is_a_deletion() {
     assert_eq!(at(&done, "/status"), "Success");
     let leaving = cluster.get(&format!("{PODS}/web")).await.expect(200);
     assert_eq!(leaving["metadata"]["deletionGracePeriodSeconds"], 5);
+    let conditions = leaving["status"]["conditions"].as_array().expect("conditions");
+    let disrupted = conditions.iter().find(|condition| condition["type"] == "DisruptionTarget").expect("it is told");
+    assert_eq!((at(disrupted, "/status"), at(disrupted, "/reason")), ("True", "EvictionByEvictionAPI"));
+    assert_eq!(at(disrupted, "/message"), "Eviction API: evicting");
     assert_eq!(cluster.post(&format!("{PODS}/none/eviction"), eviction).await.failure().0, 400);
 }
 
