@@ -5,6 +5,7 @@ mod apply;
 mod codec;
 mod examples;
 mod golden;
+mod kinds;
 mod patch;
 mod print;
 mod properties;

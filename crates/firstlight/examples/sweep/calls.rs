@@ -127,7 +127,7 @@ fn most_calls(trace: &str, call: &str) -> u32 {
 
 /// One life with the fault in place, and everything that must be true after it.
 async fn round(engine: &mut Engine, trace: Vec<String>, tally: &mut Tally) -> anyhow::Result<()> {
-    engine.trace(Some(trace));
+    engine.trace(trace);
     engine.spawn()?;
     let mut acknowledged = Vec::new();
     if engine.answers().await.is_ok() {
@@ -137,8 +137,8 @@ async fn round(engine: &mut Engine, trace: Vec<String>, tally: &mut Tally) -> an
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
+    engine.untrace()?;
     engine.kill()?;
-    engine.trace(None);
     engine.start().await?;
     tally.violations.check_writes(tally.rounds, engine, &acknowledged).await?;
     if network::finish(engine, Shape::Leader, &acknowledged, LIMIT).await? {

@@ -45,9 +45,9 @@ impl Engine {
         Ok(Engine { firstlight, data, images, process: None, trace: None, client: None })
     }
 
-    /// Starts it under `strace` from now on, with these arguments; or not any more.
-    pub(crate) fn trace(&mut self, arguments: Option<Vec<String>>) {
-        self.trace = arguments;
+    /// Starts it under `strace` from now on, with these arguments.
+    pub(crate) fn trace(&mut self, arguments: Vec<String>) {
+        self.trace = Some(arguments);
     }
 
     /// Starts it.
@@ -113,6 +113,25 @@ impl Engine {
     /// A client of the running engine.
     pub(crate) fn client(&self) -> Result<Client> {
         self.client.clone().context("the engine does not run")
+    }
+
+    /// Takes the fault away: whatever is still traced goes on untraced. The tracer outlives the engine where pods do.
+    pub(crate) fn untrace(&mut self) -> Result<()> {
+        self.trace = None;
+        let data = self.data.display().to_string();
+        for entry in std::fs::read_dir("/proc")? {
+            let path = entry?.path();
+            let command =
+                String::from_utf8_lossy(&std::fs::read(path.join("cmdline")).unwrap_or_default()).into_owned();
+            let pid = path.file_name().and_then(|name| name.to_str()?.parse().ok()).and_then(Pid::from_raw);
+            if let Some(pid) = pid
+                && command.starts_with("strace\0")
+                && command.contains(&data)
+            {
+                kill_process(pid, Signal::TERM)?;
+            }
+        }
+        Ok(())
     }
 
     /// SIGKILL, if it has not ended.
