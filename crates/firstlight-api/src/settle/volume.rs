@@ -84,6 +84,9 @@ fn downward_item(item: &Value, at: &str, refused: &mut Refusals) -> Option<Proje
     }
 }
 
+/// The projections that are not made here; a source that names none of any kind projects nothing.
+const UNHONOURED: [&str; 3] = ["serviceAccountToken", "clusterTrustBundle", "podCertificate"];
+
 fn projected(of: &Value, path: &str, refused: &mut Refusals) -> VolumeKind {
     let mut projections = Vec::new();
     let mut memory = false;
@@ -96,7 +99,7 @@ fn projected(of: &Value, path: &str, refused: &mut Refusals) -> VolumeKind {
             projections.push(keys(SourceRef::Secret(secret.text("name").to_owned()), secret));
         } else if let Some(downward) = source.get_some("downwardAPI") {
             projections.extend(downward_items(downward, &format!("{at}.downwardAPI"), refused));
-        } else if !source.as_object().is_some_and(|source| source.values().all(Value::is_null)) {
+        } else if UNHONOURED.iter().any(|kind| source.get_some(kind).is_some()) {
             refused.forbidden(&at, "this projection is not honoured; use configMap, secret or downwardAPI");
         }
     }

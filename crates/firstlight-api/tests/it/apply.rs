@@ -62,6 +62,21 @@ fn every_recorded_answer_of_kubernetes_is_ours() {
     }
 }
 
+#[test]
+fn what_the_configuration_names_keeps_its_order_and_what_others_added_stays_after_what_it_stood_after() {
+    let pods = kind(resources::PODS);
+    let pod = |names: &[&str]| {
+        let containers: Vec<Value> = names.iter().map(|name| json!({"name": name, "image": "x"})).collect();
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "default"},
+               "spec": {"containers": containers}})
+    };
+    let first = apply(pods, None, &pod(&["a"]), writer("kubectl"), false).expect("applied");
+    let second = apply(pods, Some(&first), &pod(&["x"]), writer("other"), false).expect("applied");
+    let third = apply(pods, Some(&second), &pod(&["b", "a"]), writer("kubectl"), false).expect("applied");
+    let names = third["spec"]["containers"].as_array().expect("containers").iter().map(|c| c["name"].as_str());
+    assert_eq!(names.collect::<Vec<_>>(), [Some("b"), Some("a"), Some("x")]);
+}
+
 fn lines(message: &str) -> Vec<String> {
     let mut lines: Vec<String> =
         message.replacen(": conflicts", ":\nconflicts", 1).lines().map(str::to_owned).collect();

@@ -35,6 +35,29 @@ fn samples_have_no_unknown_field_no_wrong_type_and_are_canonical() {
     }
 }
 
+/// A message's field of bytes.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut length = bytes.len();
+    let mut field = vec![number << 3 | 2];
+    while length >= 0x80 {
+        field.push((length & 0x7f) as u8 | 0x80);
+        length >>= 7;
+    }
+    field.push(length as u8);
+    field.extend(bytes);
+    field
+}
+
+#[test]
+fn the_items_of_a_list_are_objects_in_their_own_envelopes() {
+    let pod = samples().into_iter().find(|sample| sample.name == "core.v1.Pod").expect("a pod");
+    let list = field(2, &field(1, &pod.protobuf));
+    let kind = [field(1, b"v1"), field(2, b"List")].concat();
+    let sent = [b"k8s\0".to_vec(), field(1, &kind), field(2, &list)].concat();
+    let decoded = decode(Format::Protobuf, &sent).expect("a list").value;
+    assert_eq!(decoded["items"], json!([pod.json]));
+}
+
 /// A Pod with a name and a container, as client-go 0.36 sends it: every field that is not a pointer travels, zero or not.
 #[test]
 fn zeros_that_nobody_set_are_not_read_from_protobuf() {

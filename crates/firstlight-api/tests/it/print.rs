@@ -130,7 +130,8 @@ fn services() {
 #[test]
 fn nodes() {
     let node = json!({
-        "metadata": { "labels": { "node-role.kubernetes.io/worker": "", "node-role.kubernetes.io/control-plane": "" } },
+        "metadata": { "labels": { "node-role.kubernetes.io/worker": "", "node-role.kubernetes.io/control-plane": "",
+            "kubernetes.io/role": "spare", "kubernetes.io/os": "linux" } },
         "spec": { "unschedulable": true },
         "status": { "conditions": [{ "type": "Ready", "status": "True" }],
             "addresses": [{ "type": "InternalIP", "address": "10.88.0.1" }],
@@ -139,7 +140,7 @@ fn nodes() {
         shown(resources::NODES, &named(node)),
         (
             "Name | Status | Roles | Age | Version | [Internal-IP] | [External-IP] | [OS-Image] | [Kernel-Version] | [Container-Runtime]".into(),
-            json!(["x", "Ready,SchedulingDisabled", "control-plane,worker", "60s", "v1.36.2", "10.88.0.1", "<none>", "Debian", "6.1", "firstlight://0.1.0"])
+            json!(["x", "Ready,SchedulingDisabled", "control-plane,spare,worker", "60s", "v1.36.2", "10.88.0.1", "<none>", "Debian", "6.1", "firstlight://0.1.0"])
         )
     );
     let bare = row(resources::NODES, &json!({}));

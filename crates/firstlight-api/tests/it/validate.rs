@@ -129,6 +129,9 @@ fn metadata() {
     let with = |metadata: Value| created(resources::CONFIGMAPS, json!({ "metadata": metadata }));
     assert_eq!(with(json!({ "name": "a.b" })), Vec::<String>::new());
     assert_eq!(with(json!({ "generateName": "a-" })), Vec::<String>::new());
+    let old = json!({ "name": "a", "generation": -1 });
+    assert_eq!(with(old), ["metadata.generation: Invalid value: -1: must be greater than or equal to 0"]);
+    assert_eq!(with(json!({ "name": "a", "generation": 0 })), Vec::<String>::new());
     assert_eq!(with(json!({})), ["metadata.name: Required value: name or generateName is required"]);
     assert!(
         with(json!({ "name": "A" }))[0]
