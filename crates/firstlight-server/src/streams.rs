@@ -32,7 +32,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
-use upgrade::{Carrier, EXEC, PORT_FORWARD, negotiate};
+use upgrade::{Carrier, EXEC, PORT_FORWARD, log_over_websocket, negotiate};
 use websocket::{socket, tunnel};
 
 /// Logs and sessions at once (E8). A session costs tens of kilobytes, and at most a message of [`websocket::MESSAGE_LIMIT`].
@@ -90,7 +90,7 @@ impl Streams {
     /// before this (S18).
     pub async fn serve<B>(&self, pod: &Value, subresource: Subresource, request: Request<B>) -> Response<Body> {
         let served = match subresource {
-            Subresource::Log => self.log(pod, &request).await,
+            Subresource::Log => self.log(pod, request).await,
             Subresource::Exec => self.exec(pod, request, Verdict::Exit).await,
             Subresource::Attach => self.exec(pod, request, Verdict::End).await,
             Subresource::PortForward => self.port_forward(pod, request),
@@ -98,7 +98,7 @@ impl Streams {
         served.unwrap_or_else(|refusal| Failure::from(refusal).response())
     }
 
-    async fn log<B>(&self, pod: &Value, request: &Request<B>) -> Result<Response<Body>, StatusError> {
+    async fn log<B>(&self, pod: &Value, mut request: Request<B>) -> Result<Response<Body>, StatusError> {
         let query = Query::parse(request.uri().query());
         let container = container::choose(pod, query.text("container"))?;
         if text(pod, &["spec", "nodeName"]).is_empty() {
@@ -108,10 +108,15 @@ impl Streams {
             return Ok(nothing);
         }
         let options = log::options(&query, pod, &container, jiff::Timestamp::now())?;
+        let switched = log_over_websocket(request.headers())?;
         let place = self.place()?;
         let of = reference(pod, container);
         let log = self.console.logs(&of, options).await.map_err(refusal)?;
-        Ok(log::answer(log, place, self.stop.clone()))
+        let Some(answer) = switched else { return Ok(log::answer(log, place, self.stop.clone())) };
+        self.switch(&mut request, place, async move |upgraded, gone| {
+            log::over_websocket(log, socket(upgraded).await, &gone).await;
+        });
+        Ok(answer)
     }
 
     async fn exec<B>(

@@ -14,6 +14,7 @@ mod part;
 mod play;
 mod processes;
 mod scene;
+mod sessions;
 mod stage;
 mod watched;
 mod words;

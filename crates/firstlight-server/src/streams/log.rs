@@ -1,12 +1,13 @@
 //! `GET pods/NAME/log`: what a container wrote, as plain text, at once or as it comes.
 
 use super::container::{Run, logged_run};
+use super::websocket::Socket;
 use crate::body::Body;
 use crate::console::LogOptions;
 use crate::query::Query;
 use firstlight_api::object::text;
 use firstlight_api::status_error::{Details, FieldError, StatusError};
-use futures::{StreamExt, TryStreamExt};
+use futures::{SinkExt, StreamExt, TryStreamExt};
 use http::{HeaderValue, Response, header};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::io::AsyncRead;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_util::io::ReaderStream;
 use tokio_util::sync::CancellationToken;
 
@@ -94,6 +96,27 @@ pub(super) fn answer(
     let mut response = Response::new(BodyExt::boxed_unsync(StreamBody::new(pieces)));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response
+}
+
+/// The log as messages, until it ends, the client goes or the server stops.
+pub(super) async fn over_websocket(log: Box<dyn AsyncRead + Send + Unpin>, socket: Socket, gone: &CancellationToken) {
+    let (mut sink, mut stream) = socket.split();
+    let mut pieces = std::pin::pin!(ReaderStream::with_capacity(log, PIECE).take_until(gone.cancelled()));
+    let tell = async {
+        while let Some(Ok(piece)) = pieces.next().await {
+            if sink.send(Message::Binary(piece)).await.is_err() {
+                return;
+            }
+        }
+        // A client that is gone need not hear the end.
+        let _ = sink.close().await;
+    };
+    // A client has nothing to say but that it goes.
+    let hear = async { while let Some(Ok(_)) = stream.next().await {} };
+    tokio::select! {
+        () = tell => {}
+        () = hear => {}
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! | `Upgrade: websocket`, a sub-protocol | `v5.channel.k8s.io`, `v4.channel.k8s.io` | `SPDY/3.1+portforward.k8s.io`, `v4.channel.k8s.io` |
 //! | `Upgrade: SPDY/3.1`, `X-Stream-Protocol-Version` | `v4.channel.k8s.io` | `portforward.k8s.io` |
 //!
+//! A log is told over WebSocket as well, as `binary.k8s.io`.
+//!
 //! The client's first choice that is served is taken; if none is, the request is refused: to go on without a
 //! sub-protocol, as some WebSocket libraries do, makes clients misread everything after it.
 
@@ -32,6 +34,10 @@ pub(super) enum Carrier {
 
 /// A sub-protocol, and what it means.
 pub(super) type Offer = (&'static str, Carrier);
+
+/// Logs over WebSocket: text in binary messages, as WebSocket clients read them (upstream
+/// `k8s.io/apimachinery/pkg/util/httpstream/wsstream`, `NewDefaultReaderProtocols`).
+pub(super) const LOG: &str = "binary.k8s.io";
 
 /// What exec and attach speak.
 pub(super) const EXEC: Offers = Offers {
@@ -71,6 +77,17 @@ pub(super) fn negotiate(headers: &HeaderMap, offers: &Offers) -> Result<(Carrier
         return Ok((carrier, switching("SPDY/3.1", &STREAM_PROTOCOL, name)));
     }
     Err(StatusError::bad_request("unable to upgrade: upgrade to websocket or to SPDY/3.1"))
+}
+
+/// Whether a log is asked for over WebSocket; the answer with which it begins.
+pub(super) fn log_over_websocket(headers: &HeaderMap) -> Result<Option<Response<Body>>, StatusError> {
+    let asked = words(headers, &UPGRADE).any(|word| word.eq_ignore_ascii_case("websocket"));
+    if !asked {
+        return Ok(None);
+    }
+    let offers = [(LOG, Carrier::Channels { closing: false })];
+    let (name, _) = choose(headers, &SEC_WEBSOCKET_PROTOCOL, &offers)?;
+    websocket_answer(headers, name).map(Some)
 }
 
 fn choose(headers: &HeaderMap, header: &HeaderName, offers: &[Offer]) -> Result<Offer, StatusError> {

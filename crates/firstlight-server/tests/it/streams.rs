@@ -315,6 +315,17 @@ async fn a_log_is_text() {
 }
 
 #[tokio::test]
+async fn a_log_is_told_over_a_websocket_as_well() {
+    let (server, _stop) = serve(&Fake::default()).await;
+    let mut socket = open(&server, "/log?container=a", "binary.k8s.io").await.expect("a log");
+    let first = timeout(SOON, socket.next()).await.expect("in time").expect("a message").expect("no error");
+    assert_eq!(first, Message::Binary("first line\n".into()));
+    let last = timeout(SOON, socket.next()).await.expect("in time").expect("a message").expect("no error");
+    assert!(matches!(last, Message::Close(_)), "{last:?}");
+    assert!(open(&server, "/log?container=a", "v5.channel.k8s.io").await.is_err());
+}
+
+#[tokio::test]
 async fn e8_a_log_too_many_is_refused_until_another_ends() {
     let streams = Streams::new(Arc::new(Fake::default()), CancellationToken::new());
     let pod = running_pod();

@@ -52,8 +52,8 @@ pub(crate) enum What {
     /// `ConfigMap c has data.key "value"`, `ConfigMap c is gone`: an object of the default namespace, whole if the path is
     /// empty.
     Object { kind: String, name: String, path: String, value: Value },
-    /// `log of main is "..."`, `log of main has "..."`.
-    Log { container: String, whole: bool, text: String },
+    /// `log of main is "..."`, `log of main has "..."`, `log of main over a websocket is "..."`.
+    Log { container: String, websocket: bool, whole: bool, text: String },
     /// `in main "cat /x" prints "..."`.
     Prints { container: String, command: String, text: String },
 }
@@ -148,8 +148,14 @@ fn by_keyword(words: &[Word]) -> Option<What> {
         [Some(kind), Some(name), Some("is"), Some("gone")] if kind.starts_with(char::is_uppercase) => {
             Some(What::Object { kind: kind.to_owned(), name: name.to_owned(), path: String::new(), value: Value::Null })
         }
-        [Some("log"), Some("of"), Some(container), Some(how @ ("is" | "has")), None] => {
-            Some(What::Log { container: container.to_owned(), whole: how == "is", text: quoted(&words[4])? })
+        [Some("log"), Some("of"), Some(container), Some(how @ ("is" | "has")), None] => Some(What::Log {
+            container: container.to_owned(),
+            websocket: false,
+            whole: how == "is",
+            text: quoted(&words[4])?,
+        }),
+        [Some("log"), Some("of"), Some(container), Some("over"), Some("a"), Some("websocket"), Some("is"), None] => {
+            Some(What::Log { container: container.to_owned(), websocket: true, whole: true, text: quoted(&words[7])? })
         }
         [Some("in"), Some(container), None, Some("prints"), None] => Some(What::Prints {
             container: container.to_owned(),

@@ -129,6 +129,9 @@ impl Play<'_> {
         match &claim.what {
             What::Get { path, .. } => self.stage.ask(super::watched::get(path)).await.ok(),
             What::Event { .. } => Some(self.stage.events(pod).await),
+            What::Log { container, websocket: true, .. } => {
+                self.stage.log_over_websocket(pod, container).await.map(Value::from)
+            }
             What::Log { container, .. } => self.stage.log(pod, container).await.map(Value::from),
             What::Prints { container, command, .. } => {
                 self.stage.run_in(pod, container, command).await.map(Value::from)

@@ -2,8 +2,9 @@
 
 use super::layouts::{IMAGE, Layouts, TAGS};
 use super::outside::Outside;
+use super::sessions;
 use super::watched::{Watched, get};
-use crate::harness::{Engine, assert_ok, firstlight, text};
+use crate::harness::{Engine, assert_ok, firstlight};
 use http::Request;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -127,14 +128,14 @@ impl Stage {
         self.client.request_text(get(&path)).await.ok()
     }
 
+    /// The same, over a WebSocket.
+    pub(crate) async fn log_over_websocket(&self, pod: &str, container: &str) -> Option<String> {
+        sessions::log(&self.client, pod, container).await
+    }
+
     /// What a shell command in a container prints.
     pub(crate) async fn run_in(&self, pod: &str, container: &str, command: &str) -> Option<String> {
-        let mut kubectl = {
-            let engine = self.engine.lock().unwrap();
-            engine.kubectl_command(&["exec", pod, "-c", container, "--", "/bin/sh", "-c", command])
-        };
-        let output = blocking(move || kubectl.output().unwrap()).await;
-        output.status.success().then(|| text(&output.stdout).trim_end().to_owned())
+        sessions::run_in(&self.client, pod, container, command).await
     }
 
     /// Kills the engine as a crash would.
