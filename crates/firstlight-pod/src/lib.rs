@@ -23,6 +23,7 @@ pub mod decide;
 pub mod draft;
 pub mod env_file;
 pub mod event;
+pub mod garbage;
 pub mod plan;
 pub mod report;
 pub mod seen;

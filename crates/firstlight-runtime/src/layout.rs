@@ -61,9 +61,14 @@ impl Layout {
         self.sandboxes().join(format!("{uid}-{attempt}"))
     }
 
+    /// All pods' logs.
+    pub(crate) fn all_logs(&self) -> PathBuf {
+        self.data.join("logs")
+    }
+
     /// A pod's logs (LOG-5).
     pub(crate) fn pod_logs(&self, pod: &PodId) -> PathBuf {
-        self.data.join("logs").join(format!("{}_{}_{}", pod.namespace, pod.name, pod.uid))
+        self.all_logs().join(format!("{}_{}_{}", pod.namespace, pod.name, pod.uid))
     }
 
     /// A container's logs.

@@ -11,7 +11,7 @@ use crate::layout;
 use crate::runtime::{Known, Link, Machine, View};
 use crate::wire::{OLDEST, Purpose, Record, Told};
 use firstlight_pod::event::{Exit, Instance};
-use firstlight_pod::{Event, Now, PodId};
+use firstlight_pod::{Event, Now, PodId, garbage};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -51,9 +51,9 @@ fn survivor(machine: &Machine, dir: &Path) -> Option<Survivor> {
         let _ = fs::remove_dir_all(dir);
         return None;
     };
-    let mut sandboxes = layout::sandboxes(dir);
-    let sandbox = sandboxes.pop();
-    Some(Survivor { pod, sandbox, old: sandboxes })
+    let sandboxes: BTreeSet<u32> = layout::sandboxes(dir).into_iter().collect();
+    let old = garbage::sandboxes(&sandboxes, None);
+    Some(Survivor { pod, sandbox: sandboxes.last().copied(), old: old.into_iter().collect() })
 }
 
 fn owner(machine: &Machine, uid: &str) -> Option<PodId> {
@@ -80,6 +80,18 @@ fn end_strays(machine: &Machine, survivors: &[Survivor]) {
         if name.rsplit_once('-').is_none_or(|(uid, _)| !known.contains(uid)) {
             let _ = fs::remove_dir_all(entry.path());
         }
+    }
+    let logs: Vec<String> = fs::read_dir(machine.layout.all_logs())
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    // `NAMESPACE_NAME_UID`, and none of them has an underscore in it.
+    let uids = logs.iter().filter_map(|name| name.rsplit('_').next());
+    let gone: BTreeSet<&str> = garbage::logs(uids, &known).into_iter().collect();
+    for name in logs.iter().filter(|name| name.rsplit('_').next().is_some_and(|uid| gone.contains(uid))) {
+        let _ = fs::remove_dir_all(machine.layout.all_logs().join(name));
     }
 }
 

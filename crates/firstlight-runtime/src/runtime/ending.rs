@@ -5,12 +5,13 @@ use crate::journal;
 use crate::layout;
 use crate::network::{Netlink, detach, interface_name};
 use crate::volumes;
-use firstlight_pod::PodId;
+use firstlight_pod::event::Instance;
+use firstlight_pod::{PodId, garbage};
 use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::collections::HashSet;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -43,9 +44,29 @@ pub(crate) fn sandbox(machine: &Machine, pod: &PodId, attempt: u32, child: Optio
 
 /// Removes what is kept of sandboxes that are older than this one, but for those that are still being taken down.
 pub(crate) fn older(machine: &Machine, pod: &PodId, attempt: u32, ending: &HashSet<u32>) {
-    let older = layout::sandboxes(&machine.layout.pod(&pod.uid)).into_iter().filter(|other| *other < attempt);
-    for other in older.filter(|other| !ending.contains(other)) {
+    let found = layout::sandboxes(&machine.layout.pod(&pod.uid)).into_iter().collect();
+    for other in garbage::sandboxes(&found, Some(attempt)).into_iter().filter(|other| !ending.contains(other)) {
         remove(&machine.layout.sandbox(&pod.uid, other));
+    }
+}
+
+/// Removes the logs of instances that are past keeping, now that this one runs.
+pub(crate) fn logs(machine: &Machine, pod: &PodId, instance: &Instance) {
+    let dir = machine.layout.logs(pod, &instance.container);
+    let files: Vec<(u32, PathBuf)> = fs::read_dir(&dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            // `ATTEMPT.log` and `ATTEMPT.log.K`.
+            let attempt = entry.file_name().to_str()?.split_once(".log")?.0.parse().ok()?;
+            Some((attempt, entry.path()))
+        })
+        .collect();
+    let found = files.iter().map(|(attempt, _)| *attempt).collect();
+    let gone = garbage::instances(&found, instance.attempt);
+    for (_, path) in files.iter().filter(|(attempt, _)| gone.contains(attempt)) {
+        report(fs::remove_file(path), "removing", &path.display().to_string());
     }
 }
 

@@ -364,6 +364,11 @@ impl Pod {
             }
             _ => None,
         };
+        if let Event::Started { instance, .. } = &event
+            && instance.attempt > 1
+        {
+            self.forget_logs(instance.clone());
+        }
         let gone = matches!(event, Event::SandboxGone { .. });
         self.tell(event).await;
         if let Some((instance, left)) = over {
@@ -443,6 +448,15 @@ impl Pod {
         let (machine, pod, ending) = (self.machine.clone(), self.id.clone(), self.ending.clone());
         self.jobs.spawn_blocking(move || {
             ending::older(&machine, &pod, attempt, &ending);
+            Done::Swept
+        });
+    }
+
+    /// Removes the logs that nobody can ask for any more (KRE-9).
+    fn forget_logs(&mut self, instance: Instance) {
+        let (machine, pod) = (self.machine.clone(), self.id.clone());
+        self.jobs.spawn_blocking(move || {
+            ending::logs(&machine, &pod, &instance);
             Done::Swept
         });
     }

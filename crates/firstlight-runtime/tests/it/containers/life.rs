@@ -359,9 +359,7 @@ fn sbx_8_what_is_in_a_volume_on_disk_outlives_its_sandbox() {
         assert_eq!(world.run("first", launch("echo kept > /v/file")).await.0.code, 0);
         world.ask(Do::RemoveSandbox { attempt: 0 }).await;
         world.until(|event| matches!(event, Event::SandboxGone { attempt: 0, .. }).then_some(())).await;
-        let identity = firstlight_pod::spec::Identity { hostname: "pod".to_owned(), ..Default::default() };
-        world.ask(Do::CreateSandbox { attempt: 1, identity, sysctls: Default::default() }).await;
-        world.until(|event| matches!(event, Event::SandboxReady { attempt: 1, .. }).then_some(())).await;
+        world.sandbox_of(1).await;
         // Volumes are asked for again, as a new engine would.
         world.volumes(&["v"]).await;
         let second = instance("second");
@@ -371,5 +369,74 @@ fn sbx_8_what_is_in_a_volume_on_disk_outlives_its_sandbox() {
         world.ask(Do::Start { instance: second }).await;
         assert_eq!(world.exit("second").await.code, 0);
         assert_eq!(world.log("second").await, "kept\n");
+    });
+}
+
+#[test]
+fn kre_8_and_9_logs_of_one_instance_before_stay_and_older_ones_go() {
+    with_world(async |world| {
+        world.sandbox().await;
+        let logs = world.config.data.join("logs");
+        for attempt in 0..4 {
+            let again = firstlight_pod::event::Instance { container: "c".to_owned(), attempt };
+            let launch = Box::new(script(&format!("echo {attempt}")));
+            world.ask(Do::Create { instance: again.clone(), sandbox: 0, launch, ahead: false }).await;
+            assert!(matches!(world.event().await, Event::Created { .. }));
+            world.ask(Do::Start { instance: again }).await;
+            assert_eq!(world.exit("c").await.code, 0);
+        }
+        let pod = std::fs::read_dir(&logs).unwrap().next().unwrap().unwrap().path();
+        let names = || {
+            let entries = std::fs::read_dir(pod.join("c")).unwrap();
+            let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        soon(async {
+            while names() != ["2.log", "3.log"] {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert_eq!(world.log("c").await, "3\n");
+        let previous = LogOptions { previous: true, ..LogOptions::default() };
+        let log = world.runtime().logs(&world.pod, "c", previous).await.unwrap();
+        assert_eq!(read(log).await, "2\n");
+    });
+}
+
+#[test]
+fn t595_and_kre_8_what_nobody_watches_over_is_ended_and_only_then_removed() {
+    with_world(async |world| {
+        world.sandbox().await;
+        let mark = format!("54321{}", std::process::id());
+        world.start("c", script(&format!("sleep {mark}"))).await;
+        let pod = world.pod.uid.clone();
+        let layer = world.config.data.join(format!("pods/{pod}/sandbox-0/containers/c-0"));
+        let stray = world.config.data.join("logs/default_gone_1234");
+        std::fs::create_dir_all(&stray).unwrap();
+        assert!(layer.exists());
+        let recovered = world
+            .restart_engine(|world| {
+                for pid in super::survival::shims(world) {
+                    let _ = rustix::process::kill_process(
+                        rustix::process::Pid::from_raw(pid).unwrap(),
+                        rustix::process::Signal::KILL,
+                    );
+                }
+            })
+            .await;
+        let ended = |event: &Event| matches!(event, Event::Exited { exit, .. } if exit.unknown);
+        assert!(recovered[0].events.iter().any(ended), "{:?}", recovered[0].events);
+        assert!(world.pids(&mark).is_empty(), "what is removed does not run");
+        soon(async {
+            while layer.exists() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert!(!stray.exists(), "logs of a pod that is gone go (T594)");
+        let own = world.config.data.join(format!("logs/{}_{}_{pod}", world.pod.namespace, world.pod.name));
+        assert!(own.exists(), "and no others");
     });
 }

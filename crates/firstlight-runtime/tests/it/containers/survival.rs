@@ -15,7 +15,7 @@ fn kill(pids: &[i32]) {
 }
 
 /// The shims of this world's pod.
-fn shims(world: &World) -> Vec<i32> {
+pub(super) fn shims(world: &World) -> Vec<i32> {
     let dir = world.config.run.display().to_string();
     let writes = |pid: &i32| {
         std::fs::read_link(format!("/proc/{pid}/fd/2")).is_ok_and(|words| words.display().to_string().starts_with(&dir))
