@@ -10,6 +10,7 @@
 
 mod descriptors;
 mod ending;
+mod guard;
 mod link;
 mod machine;
 mod pod;
@@ -79,6 +80,7 @@ impl Runtime {
             let machine = machine.clone();
             async move { machine.sealed().await.map(drop) }
         });
+        tokio::spawn(guard::watch(Arc::downgrade(&machine)));
         let (actions, orders) = mpsc::channel(QUEUE);
         let (telling, events) = mpsc::channel(QUEUE);
         let (asks, questions) = mpsc::channel(QUEUE);

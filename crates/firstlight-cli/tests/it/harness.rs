@@ -25,6 +25,8 @@ pub(crate) struct Engine {
     directory: TempDir,
     process: Option<Child>,
     flags: Vec<String>,
+    /// What `ulimit` is told.
+    descriptors: String,
 }
 
 impl Engine {
@@ -47,9 +49,22 @@ impl Engine {
         engine
     }
 
+    /// The same, with no more than so many descriptors.
+    pub(crate) fn with_descriptors(most: u32) -> Engine {
+        let mut engine = Engine::stopped();
+        engine.descriptors = format!("-n {most}");
+        engine.run();
+        engine
+    }
+
     /// A directory with busybox imported and no engine yet.
     pub(crate) fn stopped() -> Engine {
-        let engine = Engine { directory: TempDir::new().unwrap(), process: None, flags: Vec::new() };
+        let engine = Engine {
+            directory: TempDir::new().unwrap(),
+            process: None,
+            flags: Vec::new(),
+            descriptors: "-S -n 1024".to_owned(),
+        };
         let import = firstlight()
             .args(["image", "import", BUSYBOX])
             .arg(busybox())
@@ -67,7 +82,7 @@ impl Engine {
         let log = std::fs::File::create(self.directory.path().join("engine.log")).unwrap();
         // As most logins have it: few descriptors until somebody asks for more.
         let process = Command::new("sh")
-            .args(["-c", "ulimit -S -n 1024; exec \"$0\" \"$@\""])
+            .args(["-c", &format!("ulimit {}; exec \"$0\" \"$@\"", self.descriptors)])
             .arg(firstlight().get_program())
             .arg("engine")
             .arg("--data-dir")

@@ -7,6 +7,7 @@
 mod bad_input;
 mod claims;
 mod examples;
+mod faults;
 mod harness;
 mod kubectl;
 mod recovery;

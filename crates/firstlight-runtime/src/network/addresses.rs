@@ -73,6 +73,11 @@ impl Addresses {
         self.taken.retain(|_, h| h != holder);
     }
 
+    /// Who holds an address.
+    pub fn holders(&self) -> impl Iterator<Item = &str> {
+        self.taken.values().map(String::as_str)
+    }
+
     fn address(&self, host: u8) -> Ipv4Addr {
         let [a, b, c] = self.subnet;
         Ipv4Addr::new(a, b, c, host)

@@ -88,6 +88,16 @@ impl Machine {
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner).adopt(address, &holder(uid, attempt));
     }
 
+    /// Which sandboxes have an address: pod UID and generation.
+    pub(crate) fn holders(&self) -> Vec<(String, u32)> {
+        let addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let parts = |holder: &str| {
+            let (uid, attempt) = holder.rsplit_once('/')?;
+            Some((uid.to_owned(), attempt.parse().ok()?))
+        };
+        addresses.holders().filter_map(parts).collect()
+    }
+
     /// Gives a sandbox's address back, once its network namespace is gone.
     pub(crate) fn release_address(&self, uid: &str, attempt: u32) {
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner).release(&holder(uid, attempt));
