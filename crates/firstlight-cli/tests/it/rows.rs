@@ -142,6 +142,11 @@ fn rows_of_pulls() {
     play("pulls");
 }
 
+#[test]
+fn rows_of_stateful_sets() {
+    play("sets");
+}
+
 /// Plays all scenes of a file; every row that fails is told.
 fn play(file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/rows/{file}.txt"));

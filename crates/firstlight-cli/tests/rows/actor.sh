@@ -41,7 +41,7 @@ among_first() {
 }
 
 # A probe's answer: passes, fails, passes-from-try N, fails-from-try N, passes-with-image N,
-# fails-in-preStop.
+# fails-in-preStop, passes-with FILE (of the scene, NAME.FILE).
 answer() {
     case "$2" in
         passes) return 0 ;;
@@ -49,6 +49,7 @@ answer() {
         passes-from-try) ! among_first "/tmp/$1" $(($3 - 1)) ;;
         fails-from-try) among_first "/tmp/$1" $(($3 - 1)) ;;
         fails-in-preStop) [ ! -e /tmp/preStop ] ;;
+        passes-with) [ -e "/scene/$NAME.$3" ] ;;
         passes-with-image) [ "$(cat /etc/image)" = "$3" ] ;;
     esac
 }

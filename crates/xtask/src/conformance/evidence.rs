@@ -79,6 +79,7 @@ const DATA: &[Data] = &[
     rows("crates/firstlight-cli/tests/rows/names.txt", "rows_of_names"),
     rows("crates/firstlight-cli/tests/rows/pods.txt", "rows_of_pods"),
     rows("crates/firstlight-cli/tests/rows/pulls.txt", "rows_of_pulls"),
+    rows("crates/firstlight-cli/tests/rows/sets.txt", "rows_of_stateful_sets"),
     Data {
         place: "crates/firstlight-cli/tests/rows/configmaps.txt",
         form: Form::Table,

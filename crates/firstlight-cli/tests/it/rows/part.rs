@@ -119,6 +119,7 @@ fn answer<'a>(how: &[&'a str]) -> Option<(Vec<&'a str>, u32)> {
         ["passes"] | ["fails"] => Some((how.to_vec(), 1)),
         ["passes", "from", "try", number] => Some((vec!["passes-from-try", *number], 30)),
         ["fails", "from", "try", number] => Some((vec!["fails-from-try", *number], 1)),
+        ["passes", "with", file] => Some((vec!["passes-with", *file], 1)),
         ["fails", "in", "preStop"] => Some((vec!["fails-in-preStop"], 1)),
         ["passes", "with", "image", number] => Some((vec!["passes-with-image", *number], 1)),
         _ => None,

@@ -7,7 +7,7 @@ use super::laws;
 use super::objects;
 use super::processes;
 use super::scene::{Line, Row, Scene, Step};
-use super::stage::{Stage, collection};
+use super::stage::{Stage, collection, place};
 use super::words::merge;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -197,8 +197,8 @@ impl Play<'_> {
                     self.patch_image(container, if time % 2 == 0 { "2" } else { "1" }).await?;
                 }
             }
-            Step::DeleteAll { selector } => {
-                let path = format!("{}?labelSelector={}", collection("Pod"), selector.replace('=', "%3D"));
+            Step::DeleteAll { kind, selector } => {
+                let path = format!("{}?labelSelector={}", collection(kind), selector.replace('=', "%3D"));
                 stage.delete(&path, None).await?;
             }
             Step::Create(object) => {
@@ -218,6 +218,7 @@ impl Play<'_> {
                 diary::note(&diary, "pod", "delete");
                 stage.delete(&pod, grace.map(|grace| grace.as_secs())).await?;
             }
+            Step::Touch(file) => std::fs::write(self.directory.join(file), "").map_err(|error| error.to_string())?,
             Step::Mark(name) => diary::note(&diary, "pod", name),
             Step::Kill { container } => {
                 let pid = processes::of_container(&self.directory, container).ok_or("it does not run")?;
@@ -242,25 +243,32 @@ impl Play<'_> {
 
     /// The image with another tag.
     async fn patch_image(&self, container: &str, image: &str) -> Result<(), String> {
-        let pod = self.stage.ask(super::watched::get(&self.path())).await?;
+        let object = self.stage.ask(super::watched::get(&self.path())).await?;
         let image = if image.contains('/') { image.to_owned() } else { format!("{}:{image}", super::layouts::IMAGE) };
+        let old = if self.is_set() { &object["spec"]["template"]["spec"] } else { &object["spec"] };
         let mut spec = json!({});
         for list in ["initContainers", "containers"] {
-            let mut containers = pod["spec"][list].clone();
+            let mut containers = old[list].clone();
             for one in containers.as_array_mut().into_iter().flatten().filter(|one| one["name"] == *container) {
                 one["image"] = json!(image);
-                spec[list] = pod["spec"][list].clone();
+                spec[list] = old[list].clone();
             }
             if !spec[list].is_null() {
                 spec[list] = containers;
             }
         }
         diary::note(&self.directory.join("log"), "pod", &format!("patched {container}"));
+        let spec = if self.is_set() { json!({"template": {"spec": spec}}) } else { spec };
         self.stage.patch(&self.path(), &json!({"spec": spec})).await.map(|_| ())
     }
 
+    fn is_set(&self) -> bool {
+        self.scene.pod["kind"] == "StatefulSet"
+    }
+
+    /// Of the scene's pod, or its StatefulSet.
     fn path(&self) -> String {
-        format!("/api/v1/namespaces/default/pods/{}", self.scene.name)
+        place(self.scene.pod["kind"].as_str().unwrap_or(""), "default", &self.scene.name)
     }
 
     /// The pod goes, and what must not happen must not have happened to the very end.
@@ -268,11 +276,11 @@ impl Play<'_> {
         let _ = self.stage.patch(&self.path(), &json!({"metadata": {"finalizers": null}})).await;
         let _ = self.stage.delete(&self.path(), Some(1)).await;
         let began = Instant::now();
-        while !self.stage.watched.of(&self.scene.name).gone && began.elapsed() < *PATIENCE {
+        while self.stage.watched.lives(&self.scene.name) && began.elapsed() < *PATIENCE {
             tokio::time::sleep(GLANCE).await;
         }
         let told = self.stage.watched.of(&self.scene.name);
-        if !told.gone && !told.versions.is_empty() {
+        if self.stage.watched.lives(&self.scene.name) {
             self.failures.push("the pod does not go away".to_owned());
         }
         for line in &self.scene.lines {

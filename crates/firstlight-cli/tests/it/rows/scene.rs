@@ -17,7 +17,7 @@ pub(crate) struct Scene {
     pub(crate) engine: Option<Vec<String>>,
     /// What there is before the pod.
     pub(crate) objects: Vec<Value>,
-    /// The pod's spec and metadata.
+    /// The pod, or the StatefulSet of such pods.
     pub(crate) pod: Value,
     pub(crate) lines: Vec<Line>,
 }
@@ -70,11 +70,14 @@ pub(crate) enum Step {
         name: String,
     },
     DeleteAll {
+        kind: String,
         selector: String,
     },
     Delete {
         grace: Option<Duration>,
     },
+    /// Makes a file that containers see as `/scene/FILE`.
+    Touch(String),
     /// Notes this instant in the diary, as `pod NAME`.
     Mark(String),
     Kill {
@@ -122,7 +125,9 @@ pub(crate) fn scenes(file: &str, text: &str, outside: &Outside) -> Vec<Scene> {
 
 fn stage(items: &[Item], name: &str) -> Vec<Scene> {
     let listed = |key: &str| items.iter().find_map(|item| item.line.strip_prefix(key)).map(|line| split(line, '|'));
-    let policies = listed("pod:").unwrap_or_else(|| panic!("{}: no pod", items[0].line));
+    let set = items.iter().any(|item| item.line.starts_with("set:"));
+    let policies = listed("pod:").or(set.then(|| vec!["Always".to_owned()]));
+    let policies = policies.unwrap_or_else(|| panic!("{}: no pod", items[0].line));
     let words = listed("for:").unwrap_or_else(|| vec![String::new()]);
     let plays: Vec<(&String, &String)> =
         policies.iter().flat_map(|p| words.iter().map(move |word| (p, word))).collect();
@@ -149,6 +154,7 @@ fn scene(items: &[Item], name: String, policy: &str, nth: usize, count: usize) -
         objects: Vec::new(),
         lines: Vec::new(),
     };
+    let mut set = None;
     for Item { line, below } in items {
         if is_row(line) {
             scene.lines.push(Line::Row(row(line, below, nth, count)));
@@ -159,6 +165,7 @@ fn scene(items: &[Item], name: String, policy: &str, nth: usize, count: usize) -
             Some(("for", _)) => {}
             Some(("engine", flags)) => scene.engine = Some(flags.split_whitespace().map(str::to_owned).collect()),
             Some(("pod", _)) => merge_pod(&mut scene.pod, below),
+            Some(("set", replicas)) => set = Some((replicas.trim().to_owned(), below)),
             Some(("object", _)) => scene.objects.push(yaml(below)),
             Some(("create", _)) => scene.lines.push(Line::Step(Step::Create(yaml(below)))),
             Some(("try", on)) => {
@@ -176,7 +183,30 @@ fn scene(items: &[Item], name: String, policy: &str, nth: usize, count: usize) -
             _ => scene.lines.push(Line::Step(step(&format!("{line} {}", below.trim())))),
         }
     }
+    if let Some((replicas, literal)) = set {
+        scene.pod = set_of(&scene.pod, &replicas, literal);
+    }
     scene
+}
+
+/// A StatefulSet of such pods, whose containers go by the names of their pods.
+fn set_of(pod: &Value, replicas: &str, literal: &str) -> Value {
+    let name = &pod["metadata"]["name"];
+    let replicas: u32 = replicas.parse().unwrap_or_else(|error| panic!("set: {replicas}: {error}"));
+    let mut template = pod["spec"].clone();
+    template["terminationGracePeriodSeconds"] = json!(10);
+    for container in template["containers"].as_array_mut().into_iter().flatten() {
+        container["env"][0] = json!({"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}});
+    }
+    let mut set = json!({
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": name, "labels": {"set": name}},
+        "spec": {"replicas": replicas, "serviceName": name, "selector": {"matchLabels": {"set": name}},
+                 "template": {"metadata": {"labels": {"set": name}}, "spec": template}},
+    });
+    if !literal.trim().is_empty() {
+        merge(&mut set["spec"], yaml(literal));
+    }
+    set
 }
 
 fn pod(name: &str, policy: &str) -> Value {
@@ -255,10 +285,13 @@ fn step(line: &str) -> Step {
             let times = times.parse().unwrap_or_else(|error| panic!("{line}: {error}"));
             Step::PatchImageOften { container: (*container).to_owned(), times }
         }
-        ["delete", "all", "pods", "with", selector] => Step::DeleteAll { selector: (*selector).to_owned() },
+        ["delete", "all", kind @ ("pods" | "statefulsets"), "with", selector] => {
+            Step::DeleteAll { kind: kind.trim_end_matches('s').to_owned(), selector: (*selector).to_owned() }
+        }
         ["delete"] => Step::Delete { grace: None },
         ["delete", "with", "grace", time] => Step::Delete { grace: Some(time_of(line, time)) },
         ["delete", kind, name] => Step::Remove { kind: (*kind).to_owned(), name: (*name).to_owned() },
+        ["touch", file] => Step::Touch((*file).to_owned()),
         ["mark", name] => Step::Mark((*name).to_owned()),
         ["kill", "-9", container] => Step::Kill { container: (*container).to_owned() },
         ["the", "sandbox", "is", "killed"] => Step::KillSandbox,

@@ -39,6 +39,12 @@ impl Watched {
         self.pods.lock().unwrap().get(pod).cloned().unwrap_or_default()
     }
 
+    /// Whether this pod, or one of the set of this name, is still there.
+    pub(crate) fn lives(&self, name: &str) -> bool {
+        let pods = self.pods.lock().unwrap();
+        pods.iter().any(|(pod, told)| !told.gone && (pod == name || set_of(pod) == Some(name)))
+    }
+
     /// Watches until dropped.
     pub(crate) async fn run(self, client: Client) {
         loop {
@@ -98,6 +104,8 @@ impl Watched {
         pod["metadata"]["managedFields"].take();
         let mut pods = self.pods.lock().unwrap();
         let told = pods.entry(name(&pod)).or_default();
+        // A set makes its pods anew under the same names.
+        told.gone = false;
         if told.versions.last().map(version) != Some(version(&pod)) {
             told.versions.push(pod);
         }
@@ -106,12 +114,21 @@ impl Watched {
     fn gone(&self, pod: &str) {
         let mut pods = self.pods.lock().unwrap();
         let told = pods.entry(pod.to_owned()).or_default();
-        let file = self.scenes.join(pod).join("log");
-        if !told.gone && file.exists() {
-            diary::note(&file, "pod", "gone");
+        let diary = |scene: &str| self.scenes.join(scene).join("log");
+        let of_set = set_of(pod).map(diary).filter(|file| file.exists());
+        if !told.gone && diary(pod).exists() {
+            diary::note(&diary(pod), "pod", "gone");
+        } else if let Some(file) = of_set.filter(|_| !told.gone) {
+            diary::note(&file, pod, "gone");
         }
         told.gone = true;
     }
+}
+
+/// The set that a pod of this name would belong to.
+fn set_of(pod: &str) -> Option<&str> {
+    let (set, ordinal) = pod.rsplit_once('-')?;
+    ordinal.bytes().all(|byte| byte.is_ascii_digit()).then_some(set)
 }
 
 /// A plain GET.
