@@ -408,6 +408,7 @@ fn dln_4_what_a_volume_holds_is_counted_as_the_disk_counts_it() {
     assert!((100_000..200_000).contains(&(with_file - nothing)), "{with_file} {nothing}");
     fs::hard_link(pod.at("a/b/c/file"), pod.at("twice")).unwrap();
     symlink("/usr", pod.at("elsewhere")).unwrap();
+    symlink("/bin/busybox", pod.at("large")).unwrap();
     assert!(used() - with_file < 10_000, "neither counted twice nor followed");
     let sparse = fs::File::create(pod.at("sparse")).unwrap();
     sparse.set_len(1 << 30).unwrap();

@@ -175,7 +175,7 @@ fn dln_4_how_much_a_bounded_volume_holds_is_told_every_ten_seconds_when_it_has_c
             let content = VolumeContent::Empty { memory, size_limit };
             VolumeSetup { name: name.to_owned(), content }
         };
-        let volumes = vec![volume("v", false, Some(1000)), volume("free", false, None), volume("m", true, Some(9000))];
+        let volumes = vec![volume("m", true, Some(9000)), volume("free", false, None), volume("v", false, Some(1000))];
         world.ask(Do::PrepareVolumes { volumes, fs_group: None }).await;
         assert!(matches!(world.event().await, Event::VolumesReady { .. }));
         world.sandbox().await;

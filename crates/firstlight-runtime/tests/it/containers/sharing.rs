@@ -6,6 +6,8 @@ use firstlight_pod::action::Signal;
 use firstlight_pod::spec::{Identity, Security};
 use firstlight_pod::{Do, Event, Launch};
 use firstlight_runtime::session::ExecOptions;
+use rustix::process::{Pid, Signal as KernelSignal};
+use std::time::{Duration, Instant};
 
 async fn shared_sandbox(world: &mut World) {
     let identity = Identity { hostname: "pod".to_owned(), ..Identity::default() };
@@ -100,4 +102,30 @@ fn e4_with_its_shim_the_process_that_held_all_together_ends() {
             tokio::task::yield_now().await;
         }
     });
+}
+
+#[test]
+fn e4_also_when_its_shim_is_killed_and_no_engine_is_there() {
+    with_world(async |world| {
+        shared_sandbox(world).await;
+        world.start("c", script("sleep 1000.125 & wait")).await;
+        world
+            .restart_engine(|world| {
+                let all = of_pod(world);
+                let shim = all.iter().copied().find(|pid| !all.contains(&parent(*pid))).unwrap();
+                rustix::process::kill_process(Pid::from_raw(shim).unwrap(), KernelSignal::KILL).unwrap();
+                let until = Instant::now() + Duration::from_secs(20);
+                while !of_pod(world).is_empty() {
+                    assert!(Instant::now() < until, "{:?} live on", of_pod(world));
+                    std::thread::yield_now();
+                }
+            })
+            .await;
+    });
+}
+
+fn parent(pid: i32) -> i32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    after_name.split(' ').nth(1).and_then(|ppid| ppid.parse().ok()).unwrap_or(0)
 }
