@@ -128,7 +128,8 @@ impl Engine {
                 && command.starts_with("strace\0")
                 && command.contains(&data)
             {
-                kill_process(pid, Signal::TERM)?;
+                // It minds no other signal here; what it traced is let go by the kernel.
+                kill_process(pid, Signal::KILL)?;
             }
         }
         Ok(())
