@@ -27,7 +27,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// How many scenes are played at once: most of a scene is waiting.
-const AT_ONCE: usize = 12;
+const AT_ONCE: usize = 16;
 
 /// How many at once have an engine of their own.
 const ENGINES_AT_ONCE: usize = 4;
