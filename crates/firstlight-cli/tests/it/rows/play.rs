@@ -197,6 +197,16 @@ impl Play<'_> {
                     self.patch_image(container, if time % 2 == 0 { "2" } else { "1" }).await?;
                 }
             }
+            Step::Give { object: (kind, name), owner: (owner_kind, owner) } => {
+                let object = stage.ask(super::watched::get(&place(owner_kind, "default", owner))).await?;
+                let reference = json!({"apiVersion": "v1", "kind": owner_kind, "name": owner, "controller": true,
+                                       "uid": object["metadata"]["uid"]});
+                let patch = json!({"metadata": {"ownerReferences": [reference]}});
+                stage.patch(&place(kind, "default", name), &patch).await?;
+            }
+            Step::Orphan { kind, name } => {
+                stage.delete(&format!("{}?propagationPolicy=Orphan", place(kind, "default", name)), None).await?;
+            }
             Step::DeleteAll { kind, selector } => {
                 let path = format!("{}?labelSelector={}", collection(kind), selector.replace('=', "%3D"));
                 stage.delete(&path, None).await?;

@@ -69,6 +69,16 @@ pub(crate) enum Step {
         kind: String,
         name: String,
     },
+    /// Makes another object the controller of this one.
+    Give {
+        object: (String, String),
+        owner: (String, String),
+    },
+    /// Deletes an object and leaves behind what it owns.
+    Orphan {
+        kind: String,
+        name: String,
+    },
     DeleteAll {
         kind: String,
         selector: String,
@@ -290,6 +300,13 @@ fn step(line: &str) -> Step {
         }
         ["delete"] => Step::Delete { grace: None },
         ["delete", "with", "grace", time] => Step::Delete { grace: Some(time_of(line, time)) },
+        ["delete", kind, name, "but", "not", "what", "it", "owns"] => {
+            Step::Orphan { kind: (*kind).to_owned(), name: (*name).to_owned() }
+        }
+        ["give", kind, name, "to", owner_kind, owner] => Step::Give {
+            object: ((*kind).to_owned(), (*name).to_owned()),
+            owner: ((*owner_kind).to_owned(), (*owner).to_owned()),
+        },
         ["delete", kind, name] => Step::Remove { kind: (*kind).to_owned(), name: (*name).to_owned() },
         ["touch", file] => Step::Touch((*file).to_owned()),
         ["mark", name] => Step::Mark((*name).to_owned()),
