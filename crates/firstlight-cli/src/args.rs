@@ -162,6 +162,9 @@ pub(crate) struct Engine {
     /// Speak plain HTTP to this registry; loopback addresses always may.
     #[arg(long, value_name = "HOST")]
     pub(crate) plain_http_registry: Vec<String>,
+    /// How many images are pulled at once, 8 if it is not said.
+    #[arg(long, value_name = "N", env = "FIRSTLIGHT_PARALLEL_PULLS")]
+    pub(crate) parallel_pulls: Option<std::num::NonZeroUsize>,
     /// Longest crash back-off, 1s to 300s.
     #[arg(long, value_name = "DURATION", value_parser = backoff, env = "FIRSTLIGHT_MAX_BACKOFF")]
     pub(crate) max_backoff: Option<Duration>,

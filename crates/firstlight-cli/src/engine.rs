@@ -80,7 +80,11 @@ fn allow(powers: Powers) -> Allow {
 }
 
 fn registries(args: &Engine) -> Outcome<Registries> {
-    let mut registries = Registries { plain_http: args.plain_http_registry.clone(), ..Registries::default() };
+    let mut registries = Registries {
+        plain_http: args.plain_http_registry.clone(),
+        pulls_at_once: args.parallel_pulls,
+        ..Registries::default()
+    };
     for mirror in &args.mirror {
         let Some((registry, host)) = mirror.split_once('=') else {
             return Err(Failure::new(

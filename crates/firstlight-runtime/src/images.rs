@@ -46,7 +46,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::Semaphore;
 
-/// Pulls at the same time. The kubelet makes one at a time by default (IMG-11), so that one slow registry holds up all;
+/// Pulls at the same time, if nobody says how many. The kubelet makes one at a time by default (IMG-11), so that one slow registry holds up all;
 /// without any bound a few hundred would use up the threads that unpack.
 const PULLS_AT_ONCE: usize = 8;
 /// The registry name of images that never leave this machine.
@@ -147,7 +147,8 @@ impl Store {
         rustls::crypto::ring::default_provider().install_default().ok();
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let (layers, catalog) = (Layers::open(dir)?, Catalog::open(dir)?);
-        let (registry, turn) = (Registry::new(registries)?, Semaphore::new(PULLS_AT_ONCE));
+        let at_once = registries.pulls_at_once.map_or(PULLS_AT_ONCE, std::num::NonZeroUsize::get);
+        let (registry, turn) = (Registry::new(registries)?, Semaphore::new(at_once.min(Semaphore::MAX_PERMITS)));
         let inner = Inner { layers, catalog, builtin, registry, turn };
         Ok(Store { inner: Arc::new(inner), flights: Arc::default() })
     }

@@ -61,6 +61,8 @@ pub struct Registries {
     pub mirrors: std::collections::BTreeMap<String, Vec<String>>,
     /// Hosts spoken to without TLS; loopback addresses always may be.
     pub plain_http: Vec<String>,
+    /// How many images are pulled at once (IMG-11); 8 if it is not said.
+    pub pulls_at_once: Option<std::num::NonZeroUsize>,
 }
 
 /// The pods' network: one bridge, one subnet.

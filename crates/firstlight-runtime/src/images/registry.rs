@@ -64,7 +64,7 @@ impl Registry {
     /// # Errors
     /// Which mirror is not usable and why.
     pub(super) fn new(registries: &Registries) -> io::Result<Registry> {
-        let Registries { mirrors, plain_http } = registries;
+        let Registries { mirrors, plain_http, pulls_at_once: _ } = registries;
         let mut checked = BTreeMap::new();
         for (host, endpoints) in mirrors {
             let endpoints = endpoints.iter().map(|text| {

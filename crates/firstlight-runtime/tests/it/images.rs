@@ -41,7 +41,7 @@ impl Here {
     /// Docker Hub's images come from this address.
     fn mirrored(address: &str) -> Here {
         let mirrors = [("docker.io".to_owned(), vec![address.to_owned()])].into();
-        Here::with(Registries { mirrors, plain_http: Vec::new() })
+        Here::with(Registries { mirrors, ..Registries::default() })
     }
 
     async fn ensure(&self, reference: &str, policy: PullPolicy) -> Result<Image, Unavailable> {
@@ -274,7 +274,7 @@ async fn the_toolbox_image_holds_our_binary_and_is_named_by_its_content() {
 fn a_mirror_that_is_none_is_refused_when_the_engine_starts() {
     let tmp = tempfile::tempdir().unwrap();
     let mirrors = [("docker.io".to_owned(), vec!["http://mirror.example".to_owned()])].into();
-    let registries = Registries { mirrors, plain_http: Vec::new() };
+    let registries = Registries { mirrors, ..Registries::default() };
     let error = Store::open(tmp.path(), &registries, Allow::default(), None).unwrap_err();
     assert!(
         error.to_string().starts_with("registries.mirrors.docker.io: mirror.example is not on loopback"),

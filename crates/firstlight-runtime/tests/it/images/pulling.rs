@@ -150,7 +150,7 @@ async fn s31_credentials_go_to_no_other_host_not_by_redirect_and_not_to_a_mirror
 
     let mirror = Scripted::new(|_| Answer::new(401, "").header("WWW-Authenticate", "Basic"));
     let mirrors = [("registry.invalid".to_owned(), vec![mirror.address.clone()])].into();
-    let here = Here::with(Registries { mirrors, plain_http: Vec::new() });
+    let here = Here::with(Registries { mirrors, ..Registries::default() });
     let error = here.store.ensure("registry.invalid/app", PullPolicy::Always, &[secret("registry.invalid")]).await;
     assert!(error.is_err());
     assert!(mirror.asked().iter().all(|asked| asked.header("authorization").is_none()));
@@ -163,7 +163,7 @@ async fn mirrors_are_tried_in_order() {
     let (empty, full) = (Scripted::serving(vec![]), Scripted::serving(vec![("library/app", image.clone())]));
     let mirrors = ["127.0.0.1:1".to_owned(), empty.address.clone(), full.address.clone()];
     let mirrors = [("docker.io".to_owned(), mirrors.to_vec())].into();
-    let here = Here::with(Registries { mirrors, plain_http: Vec::new() });
+    let here = Here::with(Registries { mirrors, ..Registries::default() });
     assert_eq!(here.pull("app").await.unwrap().id, image.id());
     assert_eq!(empty.count("/v2/library/app/manifests/latest"), 1);
 }
@@ -396,7 +396,7 @@ const TLS_CHILD: &str = "FIRSTLIGHT_TEST_PULLS_BY_TLS_FROM";
 async fn a_registry_with_tls_must_prove_who_it_is() {
     let here = |port: &str| {
         let mirrors = [("registry.invalid".to_owned(), vec![format!("https://127.0.0.1:{port}")])].into();
-        Here::with(Registries { mirrors, plain_http: Vec::new() })
+        Here::with(Registries { mirrors, ..Registries::default() })
     };
     if let Ok(port) = std::env::var(TLS_CHILD) {
         here(&port).pull("registry.invalid/app").await.unwrap();
@@ -427,4 +427,39 @@ async fn a_registry_with_tls_must_prove_who_it_is() {
         .unwrap();
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
     assert_eq!(registry.count("/blobs/"), 2);
+}
+
+/// What is asked of a registry for two images that are wanted at once: the repository of each request, in order.
+async fn two_pulls(at_once: usize, script: impl Fn(&Asked) + Send + Sync + 'static) -> Vec<String> {
+    // Layers of their own, or one would find the other's.
+    let image = |word: &str| Artifact::with_file("word", word);
+    let images = vec![("one", image("one")), ("two", image("two"))];
+    let registry = Scripted::new(move |asked| {
+        script(asked);
+        serve_images(&images, asked)
+    });
+    let pulls_at_once = std::num::NonZeroUsize::new(at_once);
+    let here = Here::with(Registries { pulls_at_once, ..Registries::default() });
+    let [one, two] = ["one", "two"].map(|name| format!("{}/{name}", registry.address));
+    let (one, two) = tokio::join!(here.pull(&one), here.pull(&two));
+    one.and(two).unwrap();
+    let repository = |asked: &Asked| asked.path.split('/').nth(2).map(str::to_owned).filter(|name| !name.is_empty());
+    registry.asked().iter().filter_map(repository).collect()
+}
+
+#[tokio::test]
+async fn img_11_images_are_pulled_one_after_the_other_or_side_by_side_as_the_node_is_told() {
+    let asked = two_pulls(1, |_| {}).await;
+    let turns = asked.chunk_by(|a, b| a == b).count();
+    assert_eq!(turns, 2, "one is over before the other begins: {asked:?}");
+    // Answered only when both are asked for: one after the other would wait for ever.
+    let both = std::sync::Barrier::new(2);
+    let seen = std::sync::Mutex::new(std::collections::BTreeSet::new());
+    let meet = move |asked: &Asked| {
+        if asked.path.contains("/manifests/") && seen.lock().unwrap().insert(asked.path.clone()) {
+            both.wait();
+        }
+    };
+    let pulls = two_pulls(2, meet);
+    tokio::time::timeout(std::time::Duration::from_secs(60), pulls).await.expect("both are under way at once");
 }
