@@ -12,7 +12,7 @@ pub use read::read;
 
 use crate::time;
 use crate::view::View;
-use firstlight_pod::status::{Condition, ContainerStatus, State, Status, Terminated};
+use firstlight_pod::status::{Condition, ContainerStatus, State, Status, Terminated, User};
 use serde_json::{Map, Value, json};
 
 /// Condition types that only the node says: one of these that the status no longer has is dropped.
@@ -90,7 +90,8 @@ fn containers(statuses: &[ContainerStatus], specs: &[Value]) -> Vec<Value> {
 }
 
 fn container(status: &ContainerStatus, spec: Option<&Value>) -> Value {
-    let ContainerStatus { name, image, image_id, container_id, state, last, ready, started, restart_count } = status;
+    let ContainerStatus { name, image, image_id, container_id, state, last, ready, started, restart_count, user } =
+        status;
     let mut out = Map::new();
     out.insert("name".to_owned(), json!(name));
     out.insert("image".to_owned(), json!(image));
@@ -101,6 +102,9 @@ fn container(status: &ContainerStatus, spec: Option<&Value>) -> Value {
     out.insert("ready".to_owned(), json!(ready));
     set(&mut out, "started", started.map(Value::Bool));
     out.insert("restartCount".to_owned(), json!(restart_count));
+    let linux =
+        |user: &User| json!({ "linux": { "uid": user.uid, "gid": user.gid, "supplementalGroups": user.groups } });
+    set(&mut out, "user", user.as_ref().map(linux));
     // STA-20: what the image names is the runtime's to know.
     set(&mut out, "stopSignal", spec.and_then(|c| c.object("lifecycle").get_some("stopSignal")).cloned());
     let requests = spec.and_then(|c| c.object("resources").get_some("requests")).cloned();

@@ -6,7 +6,7 @@
 
 use crate::action::Do;
 use crate::spec::SourceRef;
-use crate::status::Status;
+use crate::status::{Status, User};
 use crate::time::{Millis, Now};
 use std::collections::BTreeMap;
 
@@ -152,6 +152,8 @@ pub enum Event {
         id: String,
         /// Digest of the image it was made from.
         image_id: String,
+        /// Who it will run as, where that is told.
+        user: Option<User>,
         /// When.
         at: Now,
     },

@@ -98,8 +98,8 @@ impl Seen {
                 self.image_failed(image, *failure, message, *at);
                 self.of(&instance.container).image_failed(instance.attempt);
             }
-            Event::Created { instance, id, image_id, .. } => {
-                self.of(&instance.container).created(instance.attempt, id, image_id);
+            Event::Created { instance, id, image_id, user, .. } => {
+                self.of(&instance.container).created(instance.attempt, id, image_id, user.as_ref());
             }
             Event::NotAhead { instance } => self.of(&instance.container).not_ahead(instance.attempt),
             Event::StartFailed { instance, failure, message, at } => {

@@ -98,6 +98,19 @@ pub struct ContainerStatus {
     pub started: Option<bool>,
     /// STA-10.
     pub restart_count: u32,
+    /// Who it runs as, once that is known.
+    pub user: Option<User>,
+}
+
+/// Who a container's first process runs as (STA-20): what the image and the security context come to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct User {
+    /// User id.
+    pub uid: u32,
+    /// Primary group id.
+    pub gid: u32,
+    /// Further groups.
+    pub groups: Vec<u32>,
 }
 
 /// What a container is now.

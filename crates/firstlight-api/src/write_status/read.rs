@@ -3,7 +3,7 @@
 use crate::time;
 use crate::view::View;
 use firstlight_pod::Now;
-use firstlight_pod::status::{Condition, ContainerStatus, Phase, State, Status, Terminated};
+use firstlight_pod::status::{Condition, ContainerStatus, Phase, State, Status, Terminated, User};
 use serde_json::Value;
 
 /// The settled status of `pod`, from its `.status`. Total; what is missing or unreadable is as if never said.
@@ -57,6 +57,16 @@ fn container(status: &Value) -> ContainerStatus {
         ready: status.flag("ready"),
         started: status.get_some("started").and_then(Value::as_bool),
         restart_count: status.int("restartCount").and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
+        user: status.object("user").get_some("linux").map(user),
+    }
+}
+
+fn user(linux: &Value) -> User {
+    let id = |value: i64| u32::try_from(value).ok();
+    User {
+        uid: linux.int("uid").and_then(id).unwrap_or(0),
+        gid: linux.int("gid").and_then(id).unwrap_or(0),
+        groups: linux.list("supplementalGroups").iter().filter_map(|group| id(group.as_i64()?)).collect(),
     }
 }
 

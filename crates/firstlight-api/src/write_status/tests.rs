@@ -1,6 +1,6 @@
 use super::{apply, read};
 use firstlight_pod::Now;
-use firstlight_pod::status::{Condition, ContainerStatus, Phase, State, Status, Terminated};
+use firstlight_pod::status::{Condition, ContainerStatus, Phase, State, Status, Terminated, User};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -124,8 +124,10 @@ fn state() -> impl Strategy<Value = State> {
 
 fn container() -> impl Strategy<Value = ContainerStatus> {
     let words = (word(), word(), word(), word());
-    (words, state(), proptest::option::of(ended()), any::<bool>(), any::<Option<bool>>(), any::<u32>()).prop_map(
-        |((name, image, image_id, container_id), state, last, ready, started, restart_count)| ContainerStatus {
+    let user = proptest::option::of((any::<u32>(), any::<u32>(), proptest::collection::vec(any::<u32>(), 0..3)));
+    let user = user.prop_map(|user| user.map(|(uid, gid, groups)| User { uid, gid, groups }));
+    (words, state(), proptest::option::of(ended()), any::<bool>(), any::<Option<bool>>(), any::<u32>(), user).prop_map(
+        |((name, image, image_id, container_id), state, last, ready, started, restart_count, user)| ContainerStatus {
             name,
             image,
             image_id,
@@ -135,6 +137,7 @@ fn container() -> impl Strategy<Value = ContainerStatus> {
             ready,
             started,
             restart_count,
+            user,
         },
     )
 }
@@ -202,4 +205,30 @@ proptest! {
         }
         prop_assert_eq!(&pod["status"]["qosClass"], &Value::from("BestEffort"));
     }
+}
+
+#[test]
+fn sta_20_a_container_is_told_whole() {
+    let pod = json!({ "spec": { "containers": [{
+        "name": "m", "image": "x:1", "lifecycle": { "stopSignal": "SIGUSR1" },
+        "resources": { "requests": { "cpu": "100m" }, "limits": { "memory": "1Gi" } },
+        "volumeMounts": [{ "name": "v", "mountPath": "/v", "readOnly": true, "recursiveReadOnly": "IfPossible" }],
+    }] } });
+    let main = ContainerStatus {
+        name: "m".to_owned(),
+        image: "x:1".to_owned(),
+        image_id: "sha256:1".to_owned(),
+        container_id: "firstlight://abc".to_owned(),
+        user: Some(User { uid: 1000, gid: 2000, groups: vec![2000, 3000] }),
+        ..ContainerStatus::default()
+    };
+    let told = &apply(&Status { mains: vec![main], ..Status::default() }, &pod)["containerStatuses"][0];
+    assert_eq!((&told["image"], &told["imageID"]), (&json!("x:1"), &json!("sha256:1")));
+    assert_eq!(told["containerID"], "firstlight://abc");
+    assert_eq!(told["allocatedResources"], json!({ "cpu": "100m" }));
+    assert_eq!(told["resources"], json!({ "requests": { "cpu": "100m" }, "limits": { "memory": "1Gi" } }));
+    let mount = json!([{ "name": "v", "mountPath": "/v", "readOnly": true, "recursiveReadOnly": "Enabled" }]);
+    assert_eq!(told["volumeMounts"], mount);
+    assert_eq!(told["user"], json!({ "linux": { "uid": 1000, "gid": 2000, "supplementalGroups": [2000, 3000] } }));
+    assert_eq!(told["stopSignal"], "SIGUSR1");
 }

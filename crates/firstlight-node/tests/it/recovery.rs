@@ -12,7 +12,13 @@ fn instance(container: &str) -> Instance {
 }
 
 fn created(container: &str) -> Event {
-    Event::Created { instance: instance(container), id: "c".repeat(64), image_id: "sha256:1".to_owned(), at: Now(1) }
+    Event::Created {
+        instance: instance(container),
+        id: "c".repeat(64),
+        image_id: "sha256:1".to_owned(),
+        user: None,
+        at: Now(1),
+    }
 }
 
 fn started(container: &str) -> Event {

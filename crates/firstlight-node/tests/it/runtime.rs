@@ -87,7 +87,7 @@ fn answer(what: &Do) -> Option<Event> {
             Event::ImageReady { instance, image, image_id: "sha256:1".to_owned(), pulled: None, at }
         }
         Do::Create { instance, .. } => {
-            Event::Created { instance, id: "c".repeat(64), image_id: "sha256:1".to_owned(), at }
+            Event::Created { instance, id: "c".repeat(64), image_id: "sha256:1".to_owned(), user: None, at }
         }
         Do::Discard { instance } => Event::Discarded { instance },
         Do::Start { instance } => Event::Started { instance, at },

@@ -146,6 +146,7 @@ fn of_live(turn: &Turn<'_>, container: &Container, role: Role, live: &Live) -> C
         restart_count: live.attempt,
         container_id: with_scheme(&live.id),
         image_id: live.image_id.clone(),
+        user: live.user.clone(),
         ..ContainerStatus::default()
     }
 }
@@ -184,6 +185,7 @@ fn of_past(turn: &Turn<'_>, life: &Life, container: &Container, role: Role, past
         restart_count: past.attempt.saturating_add(counted),
         container_id: past.terminated.container_id.clone(),
         image_id: past.image_id.clone(),
+        user: past.user.clone(),
         ..ContainerStatus::default()
     }
 }

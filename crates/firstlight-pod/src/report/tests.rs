@@ -26,6 +26,7 @@ fn what_dies_before_its_turn_is_not_told_as_a_failure() {
         instance: instance.clone(),
         id: "abc".to_owned(),
         image_id: "sha256:1".to_owned(),
+        user: None,
         at: Now(2),
     };
     let mut seen = Seen::default();
@@ -40,7 +41,8 @@ fn what_dies_before_its_turn_is_not_told_as_a_failure() {
 #[test]
 fn sta_15_people_read_names_not_ids() {
     let (instance, id) = (Instance { container: "m".to_owned(), attempt: 0 }, "4f".repeat(32));
-    let created = Event::Created { instance: instance.clone(), id: id.clone(), image_id: String::new(), at: Now(2) };
+    let created =
+        Event::Created { instance: instance.clone(), id: id.clone(), image_id: String::new(), user: None, at: Now(2) };
     let mut seen = Seen::default();
     seen.fold(&created);
     let message = format!("starting container {id}: no such file, says {id}");

@@ -27,7 +27,7 @@ mod told;
 use crate::action::Launch;
 use crate::event::{StartFailure, StopReason};
 use crate::seen::walk::Walk;
-use crate::status::{REMOVED, RESTARTING_ALL, Terminated};
+use crate::status::{REMOVED, RESTARTING_ALL, Terminated, User};
 use crate::time::Now;
 pub(crate) use live::{HookRun, Live};
 pub(crate) use told::with_scheme;
@@ -69,6 +69,7 @@ pub(crate) struct Coming {
     /// The container's id, since it was created last.
     pub(crate) id: String,
     pub(crate) image_id: String,
+    pub(crate) user: Option<User>,
     /// The walk it was about to start in, if that is over: whatever comes of it belongs there.
     pub(crate) left: Option<Walk>,
 }
@@ -115,6 +116,7 @@ pub(crate) struct Past {
     /// The walk it ran in; unknown if only the API told of it.
     pub(crate) walk: Option<Walk>,
     pub(crate) image_id: String,
+    pub(crate) user: Option<User>,
     pub(crate) terminated: Terminated,
     /// Its end was not observed; the journal may still tell it.
     pub(crate) lost: bool,
@@ -306,6 +308,7 @@ impl History {
                 not_ahead: false,
                 id: String::new(),
                 image_id: String::new(),
+                user: None,
                 left: None,
             }));
         }

@@ -58,7 +58,13 @@ fn sandbox(attempt: u32) -> Event {
 }
 
 fn created(attempt: u32) -> Event {
-    Event::Created { instance: instance(attempt), id: "abc".to_owned(), image_id: "sha256:1".to_owned(), at: Now(2) }
+    Event::Created {
+        instance: instance(attempt),
+        id: "abc".to_owned(),
+        image_id: "sha256:1".to_owned(),
+        user: None,
+        at: Now(2),
+    }
 }
 
 fn started(attempt: u32) -> Event {

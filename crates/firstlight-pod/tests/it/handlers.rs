@@ -67,10 +67,10 @@ fn b7_a_result_that_comes_late_is_not_the_next_instances() {
     let exit = firstlight_pod::event::Exit { code: 1, finished_at: Now(4), ..Default::default() };
     for event in [
         Event::SandboxReady { attempt: 0, pod_ip: String::new(), host_ip: String::new(), at: Now(1) },
-        Event::Created { instance: of(0), id: "0".to_owned(), image_id: String::new(), at: Now(2) },
+        Event::Created { instance: of(0), id: "0".to_owned(), image_id: String::new(), user: None, at: Now(2) },
         Event::Started { instance: of(0), at: Now(3) },
         Event::Exited { instance: of(0), exit },
-        Event::Created { instance: of(1), id: "1".to_owned(), image_id: String::new(), at: Now(5) },
+        Event::Created { instance: of(1), id: "1".to_owned(), image_id: String::new(), user: None, at: Now(5) },
         Event::Started { instance: of(1), at: Now(6) },
         Event::Probed { instance: of(0), probe: ProbeKind::Startup, outcome: Ok(()), at: Now(7) },
     ] {

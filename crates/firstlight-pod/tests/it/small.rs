@@ -20,7 +20,13 @@ fn of(container: &str, attempt: u32) -> Instance {
 }
 
 fn created(container: &str) -> Event {
-    Event::Created { instance: of(container, 0), id: "id".to_owned(), image_id: "sha256:1".to_owned(), at: Now(30_000) }
+    Event::Created {
+        instance: of(container, 0),
+        id: "id".to_owned(),
+        image_id: "sha256:1".to_owned(),
+        user: None,
+        at: Now(30_000),
+    }
 }
 
 fn started(container: &str, attempt: u32) -> Event {

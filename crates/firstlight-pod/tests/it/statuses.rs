@@ -36,7 +36,7 @@ fn t510_and_sta_10_a_record_that_says_less_lowers_no_count() {
     for event in [
         Event::Said { status: Box::new(said), at: Now(10) },
         Event::SandboxReady { attempt: 0, pod_ip: String::new(), host_ip: String::new(), at: Now(1) },
-        Event::Created { instance: instance(), id: "m-1".to_owned(), image_id: String::new(), at: Now(2) },
+        Event::Created { instance: instance(), id: "m-1".to_owned(), image_id: String::new(), user: None, at: Now(2) },
         Event::Started { instance: instance(), at: Now(3) },
     ] {
         seen.fold(&event);

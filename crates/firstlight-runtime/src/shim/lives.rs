@@ -60,6 +60,7 @@ impl Shim {
         let Some(mut container) = self.containers.remove(instance) else { return };
         let Life::Creating(Creator { child, gate, .. }) = container.life else { return };
         self.leaving.push(child);
+        let user = (identity.user.uid, identity.user.gid, identity.user.groups.clone());
         let init = match Init::new(pid, gate, identity) {
             Ok(init) => init,
             Err(error) => {
@@ -80,6 +81,7 @@ impl Shim {
             instance: instance.clone(),
             id: container.order.id.clone(),
             image_id: container.order.image_id.clone(),
+            user: Some(user),
             at: now(),
         };
         self.containers.insert(instance.clone(), container);

@@ -1,6 +1,7 @@
 //! Facts about a sandbox: the lines of its journal, and what its shim tells the engine.
 
 use firstlight_pod::event::{Exit, Hook, Instance, ProbeKind, StartFailure, StopReason};
+use firstlight_pod::status::User;
 use firstlight_pod::{Event, Now, PodId};
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +48,9 @@ pub(crate) enum Record {
         id: String,
         /// Digest of its image.
         image_id: String,
+        /// Who it will run as: user, group, further groups. Since version 3.
+        #[serde(default)]
+        user: Option<(u32, u32, Vec<u32>)>,
         /// When.
         at: u64,
     },
@@ -161,7 +165,10 @@ impl Record {
         Some(match self.clone() {
             Record::Begun { .. } | Record::Creating { .. } => return None,
             Record::Ready { pod_ip, host_ip, at } => Event::SandboxReady { attempt, pod_ip, host_ip, at: Now(at) },
-            Record::Created { instance, id, image_id, at } => Event::Created { instance, id, image_id, at: Now(at) },
+            Record::Created { instance, id, image_id, user, at } => {
+                let user = user.map(|(uid, gid, groups)| User { uid, gid, groups });
+                Event::Created { instance, id, image_id, user, at: Now(at) }
+            }
             Record::StartFailed { instance, failure, message, at } => {
                 Event::StartFailed { instance, failure, message, at: Now(at) }
             }

@@ -88,7 +88,7 @@ impl Kernel {
                     Event::StartFailed { instance, failure, message, at: now }
                 } else {
                     sandbox.containers.insert(instance.clone(), Container::Created(program));
-                    Event::Created { id: id(&instance), instance, image_id: digest(&image), at: now }
+                    Event::Created { id: id(&instance), instance, image_id: digest(&image), user: None, at: now }
                 };
                 self.write(uid, event);
             }

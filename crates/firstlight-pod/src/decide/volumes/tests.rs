@@ -120,7 +120,7 @@ fn later_projections_win_and_the_pods_own_fields_are_files_too() {
 }
 
 #[test]
-fn vol_2_memory_is_bounded_by_the_volume_the_pod_and_the_node_whichever_is_least() {
+fn vol_2_and_res_2_memory_is_bounded_by_the_volume_the_pod_and_the_node_whichever_is_least() {
     let limited = |name: &str, memory_limit: Option<u64>| {
         let resources = Resources { memory_limit, ..Resources::default() };
         Container { name: name.to_owned(), resources, ..Container::default() }

@@ -4,7 +4,7 @@ use super::told::{Kept, lost, with_scheme};
 use super::{Again, Coming, History, HookRun, Live, Next, Past, Stage, Told, Tried};
 use crate::event::{Exit, Hook, ProbeKind, StartFailure, StopReason};
 use crate::seen::walk::Walk;
-use crate::status::Terminated;
+use crate::status::{Terminated, User};
 use crate::time::Now;
 
 impl History {
@@ -31,12 +31,13 @@ impl History {
         }
     }
 
-    pub(in crate::seen) fn created(&mut self, attempt: u32, id: &str, image_id: &str) {
+    pub(in crate::seen) fn created(&mut self, attempt: u32, id: &str, image_id: &str, user: Option<&User>) {
         let Some(coming) = self.enter(attempt) else { return };
         let ahead = matches!(coming.stage, Stage::Creating { ahead: true, .. });
         coming.tried = None;
         coming.image_id = image_id.to_owned();
         coming.id = id.to_owned();
+        coming.user = user.cloned();
         coming.stage = Stage::Created { ahead };
     }
 
@@ -220,18 +221,18 @@ impl History {
             return;
         }
         let mut terminated = terminated;
-        let (image_id, retired, ran_in) = match self.next.take() {
+        let (image_id, user, retired, ran_in) = match self.next.take() {
             Some(Next::Live(live)) => {
                 // A wall clock that was set back must not make a crash look long past (BKF-3).
                 terminated.finished_at = terminated.finished_at.max(live.since);
-                (live.image_id, live.retired.map(|(reason, _)| reason), live.walk)
+                (live.image_id, live.user, live.retired.map(|(reason, _)| reason), live.walk)
             }
-            Some(Next::Coming(coming)) => (coming.image_id, None, coming.left.or(walk).filter(|_| !lost)),
-            None => (String::new(), None, walk),
+            Some(Next::Coming(coming)) => (coming.image_id, coming.user, None, coming.left.or(walk).filter(|_| !lost)),
+            None => (String::new(), None, None, walk),
         };
         let again = if !lost && Walk::is_over(ran_in, walk) { Again::Removed } else { Again::Judged };
         self.before = self.past.take().map(|past| past.told_end());
-        self.past = Some(Past { attempt, walk: ran_in, image_id, terminated, lost, retired, again });
+        self.past = Some(Past { attempt, walk: ran_in, image_id, user, terminated, lost, retired, again });
     }
 
     /// Every container runs again: what has begun does not count any more. `trigger` is the number of the instance whose

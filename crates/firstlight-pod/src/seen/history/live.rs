@@ -5,6 +5,7 @@ use super::{Coming, Stage};
 use crate::event::{ProbeKind, StopReason};
 use crate::seen::streaks::Streaks;
 use crate::seen::walk::Walk;
+use crate::status::User;
 use crate::time::Now;
 
 /// An instance whose process runs.
@@ -15,6 +16,7 @@ pub(crate) struct Live {
     pub(crate) walk: Option<Walk>,
     pub(crate) id: String,
     pub(crate) image_id: String,
+    pub(crate) user: Option<User>,
     /// The reference it was created from; unknown if another engine created it and the API never said.
     pub(crate) image: Option<String>,
     pub(crate) since: Now,
@@ -71,6 +73,7 @@ impl Live {
             attempt: coming.attempt,
             walk: coming.left.or(walk),
             id: id.or_else(|| kept.map(|kept| kept.id.clone())).unwrap_or_default(),
+            user: coming.user.clone().or_else(|| kept.and_then(|kept| kept.user.clone())),
             image_id: kept.map_or_else(|| coming.image_id.clone(), |kept| kept.image_id.clone()),
             image: coming
                 .launch

@@ -1,7 +1,7 @@
 //! What the API said of a container when the worker began.
 
 use super::{Again, History, Past};
-use crate::status::{ContainerStatus, STATUS_UNKNOWN, State, Terminated};
+use crate::status::{ContainerStatus, STATUS_UNKNOWN, State, Terminated, User};
 use crate::time::Now;
 
 /// How a container id reads in the API.
@@ -25,6 +25,7 @@ pub(super) struct Kept {
     pub(super) id: String,
     pub(super) image: String,
     pub(super) image_id: String,
+    pub(super) user: Option<User>,
     pub(super) ready: bool,
     pub(super) started: bool,
 }
@@ -66,6 +67,7 @@ impl Told {
                     id: told.container_id.trim_start_matches(ID_SCHEME).to_owned(),
                     image: told.image.clone(),
                     image_id: told.image_id.clone(),
+                    user: told.user.clone(),
                     ready: told.ready,
                     started: told.started == Some(true),
                 };
@@ -77,7 +79,16 @@ impl Told {
 
 /// In which sandbox it ran, the API does not tell.
 fn past(attempt: u32, image_id: &str, terminated: Terminated, lost: bool) -> Past {
-    Past { attempt, walk: None, image_id: image_id.to_owned(), terminated, lost, retired: None, again: Again::Judged }
+    Past {
+        attempt,
+        walk: None,
+        image_id: image_id.to_owned(),
+        user: None,
+        terminated,
+        lost,
+        retired: None,
+        again: Again::Judged,
+    }
 }
 
 /// A container id as the API shows it; empty if it is unknown.

@@ -229,7 +229,7 @@ impl Life {
     fn run(&mut self, name: &str, attempt: u32, code: Option<&str>) {
         let instance = Instance { container: name.to_owned(), attempt };
         let (id, of) = (format!("{name}-{attempt}"), || instance.clone());
-        self.happens(|at| Event::Created { instance: of(), id: id.clone(), image_id: String::new(), at });
+        self.happens(|at| Event::Created { instance: of(), id: id.clone(), image_id: String::new(), user: None, at });
         self.happens(|at| Event::Started { instance: of(), at });
         if let Some(code) = code {
             let (oom, code) = (code.starts_with("oom-"), code.trim_start_matches("oom-").parse().unwrap());

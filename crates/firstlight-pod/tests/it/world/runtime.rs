@@ -42,7 +42,9 @@ impl World {
                     Some((failure, message)) if failure != StartFailure::Run => {
                         Event::StartFailed { instance, failure, message, at }
                     }
-                    _ => Event::Created { id: id(&instance), instance, image_id: digest(&launch.image), at },
+                    _ => {
+                        Event::Created { id: id(&instance), instance, image_id: digest(&launch.image), user: None, at }
+                    }
                 }
             }
             Do::Discard { instance } => {

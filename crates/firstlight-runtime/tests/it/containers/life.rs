@@ -440,3 +440,14 @@ fn t595_and_kre_8_what_nobody_watches_over_is_ended_and_only_then_removed() {
         assert!(own.exists(), "and no others");
     });
 }
+
+#[test]
+fn who_a_container_runs_as_is_told_as_its_image_and_its_pod_have_it() {
+    with_world(async |world| {
+        world.sandbox().await;
+        let security = Security { user: Some(1000), group: Some(2000), groups: vec![3000], ..Security::default() };
+        let created = world.create(&instance("c"), Launch { security, ..script("id") }).await;
+        let Event::Created { user: Some(user), .. } = created else { panic!("{created:?}") };
+        assert_eq!((user.uid, user.gid, user.groups), (1000, 2000, vec![3000]));
+    });
+}
