@@ -12,6 +12,13 @@ fn body(path: &str) -> Value {
 }
 
 #[test]
+fn older_clients_are_told_of_every_group_but_the_core_which_has_no_name() {
+    let groups = body("/apis")["groups"].clone();
+    let names: Vec<_> = groups.as_array().expect("groups").iter().map(|group| group["name"].clone()).collect();
+    assert!(names.contains(&json!("apps")) && !names.contains(&json!("")), "{names:?}");
+}
+
+#[test]
 fn kubectl_gets_everything_in_two_answers_of_the_type_it_asked_for() {
     let core = answer("/api", KUBECTL).expect("discovery");
     assert_eq!(core.content_type, "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");

@@ -76,6 +76,8 @@ fn malformed_label_selectors_are_refused() {
         let error = Labels::parse(text).expect_err(text);
         assert_eq!((error.code, error.reason), (400, "BadRequest"), "{text}");
     }
+    let error = Labels::parse("a=(").expect_err("refused");
+    assert_eq!(error.message, "unable to parse requirement: found '(', expected: identifier");
     let error = Labels::parse("a b").expect_err("refused");
     assert_eq!(error.message, "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt");
 }

@@ -32,6 +32,13 @@ fn objects_are_merged_and_nulls_delete() {
                 json!({"metadata": {"name": "p", "labels": {"a": "1", "c": "3"}}}),
             ),
             (
+                "directives in new values have nothing to act on (discardNullValuesFromPatch)",
+                json!({"spec": {}}),
+                json!({"spec": {"securityContext": {"$retainKeys": ["runAsUser"], "runAsUser": 1}, "dnsConfig": {
+                    "$setElementOrder/searches": ["a"], "$deleteFromPrimitiveList/searches": ["b"], "searches": ["a"]}}}),
+                json!({"spec": {"securityContext": {"runAsUser": 1}, "dnsConfig": {"searches": ["a"]}}}),
+            ),
+            (
                 "a null for what is not there is dropped, deep in new values too (discardNullValuesFromPatch)",
                 json!({"spec": {}}),
                 json!({"metadata": null, "spec": {"securityContext": {"runAsUser": null, "runAsGroup": 1}}}),

@@ -344,6 +344,25 @@ fn services() {
     );
 }
 
+#[test]
+fn the_address_of_a_service_never_changes() {
+    let service = |address: &str| json!({ "metadata": { "name": "s" }, "spec": { "clusterIP": address } });
+    let words = "spec.clusterIP: Invalid value: \"10.0.0.1\": field is immutable";
+    assert!(updated(resources::SERVICES, &service("None"), service("10.0.0.1")).contains(&words.to_owned()));
+    assert_eq!(updated(resources::SERVICES, &service("None"), service("None")), Vec::<String>::new());
+}
+
+#[test]
+fn a_rule_lists_255_exit_codes_at_most() {
+    let with = |count: usize| {
+        let rule = json!({ "action": "Restart", "exitCodes": { "operator": "In", "values": (1..=count).collect::<Vec<_>>() } });
+        let main = json!({ "name": "main", "image": "x", "restartPolicy": "Never", "restartPolicyRules": [rule] });
+        created(resources::PODS, pod(&json!({ "containers": [main] })))
+    };
+    assert_eq!(with(255), Vec::<String>::new());
+    assert_eq!(with(256).len(), 1, "{:?}", with(256));
+}
+
 fn set(spec: &Value) -> Value {
     let mut set = json!({ "metadata": { "name": "s" }, "spec": {
         "serviceName": "svc", "selector": { "matchLabels": { "a": "b" } },
