@@ -59,7 +59,7 @@ pub(crate) struct Coming {
     pub(crate) turn: Option<Now>,
     pub(crate) stage: Stage,
     /// The back-off as it was before this restart was counted: one that never comes to anything does not count.
-    counted_from: Option<Option<Crashes>>,
+    counted_from: Option<Box<Option<Crashes>>>,
     /// With what it was asked to be created; unknown if another engine asked.
     pub(crate) launch: Option<Box<Launch>>,
     /// Why the last try failed.
@@ -322,7 +322,7 @@ impl History {
             coming.turn = Some(at);
             let before = self.crashes.clone();
             if let Some(coming) = self.coming_mut(attempt) {
-                coming.counted_from = Some(before);
+                coming.counted_from = Some(Box::new(before));
             }
             self.count_restart(attempt, image, at);
         }

@@ -1,11 +1,13 @@
 //! What of a status stays from one engine to the next, and from one phase to the next (section 2.20)?
 
 use crate::pods;
+use crate::stories::describe;
 use crate::world::World;
 use firstlight_pod::event::{Exit, Instance};
-use firstlight_pod::spec::{Init, RestartPolicy};
+use firstlight_pod::spec::{Init, RestartPolicy, SourceRef};
 use firstlight_pod::status::{ContainerStatus, Phase, State, Terminated};
 use firstlight_pod::{Event, Millis, Now, Seen, Spec, Status, decide};
+use std::collections::BTreeMap;
 
 fn pod() -> Spec {
     pods::pod(RestartPolicy::Always, Vec::new(), vec![pods::container("m")])
@@ -176,4 +178,25 @@ fn b4_a_container_that_runs_again_is_told_to_run_whatever_was_told_of_its_end() 
     world.pass(Now(60_000));
     assert!(matches!(world.api.inits[0].state, State::Running { .. }), "{:?}", world.api.inits[0]);
     assert_eq!(world.api.inits[0].restart_count, 2);
+}
+
+#[test]
+fn con_1_a_pod_that_can_run_nowhere_says_why_and_one_that_can_is_scheduled() {
+    let mut spec = pod();
+    describe(&mut spec, &["volume", "v", "claim/c"]);
+    let mut world = World::new(spec);
+    let scheduled = |world: &World| {
+        let all = &world.api.conditions;
+        let found = all.iter().find(|condition| condition.kind == "PodScheduled").unwrap();
+        (found.holds, found.reason.clone(), found.message.clone())
+    };
+    world.begin();
+    world.pass(Now(100));
+    let why = "0/1 nodes are available: persistentvolumeclaim \"c\" not found.";
+    assert_eq!(scheduled(&world), (false, "Unschedulable".to_owned(), why.to_owned()));
+    let directory = BTreeMap::from([(SourceRef::VOLUME.to_owned(), b"/claims/c".to_vec())]);
+    world.source(SourceRef::Claim("c".to_owned()), Some(directory));
+    world.pass(Now(200));
+    assert_eq!(scheduled(&world), (true, String::new(), String::new()));
+    assert_eq!(world.api.phase, Phase::Running);
 }

@@ -103,3 +103,21 @@ fn syn_11_the_next_step_begins_in_the_moment_in_which_the_one_before_ended() {
     let turned = world.exit("b", Exit::default());
     assert_eq!((turned[0].at, words(&turned)), (Now(20_000), vec!["Start m/0".to_owned()]));
 }
+
+#[test]
+fn an_ephemeral_container_is_made_to_share_the_processes_of_its_target() {
+    let mut world = World::new(pods::pod(RestartPolicy::Always, Vec::new(), vec![pods::container("m")]));
+    world.begin();
+    world.pass(Now(100));
+    for (name, target) in [("x", Some("m".to_owned())), ("y", None)] {
+        world.spec.ephemerals.push(Ephemeral { container: pods::container(name), target: target.clone() });
+        let mut turned = world.turns(Vec::new());
+        let until = world.now.plus(Millis(100));
+        turned.extend(world.pass(until));
+        let made = turned.iter().flat_map(|turned| &turned.plan.actions).find_map(|action| match &action.what {
+            Do::Create { launch, .. } => Some(launch.target.clone()),
+            _ => None,
+        });
+        assert_eq!(made, Some(target), "{name}");
+    }
+}

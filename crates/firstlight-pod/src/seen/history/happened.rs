@@ -177,7 +177,7 @@ impl History {
             }
             Some(Next::Coming(coming)) => {
                 if let Some(before) = coming.counted_from.clone() {
-                    self.crashes = before;
+                    self.crashes = *before;
                 }
                 self.next = None;
                 return;
@@ -245,7 +245,7 @@ impl History {
                 && let Some(before) = coming.counted_from.take()
             {
                 // What never ran is made for the next walk, and no restart of it counts before its turn there.
-                self.crashes = before;
+                self.crashes = *before;
             }
         }
         let told = self.told.as_mut().map(|told| &mut told.past);

@@ -46,6 +46,8 @@ async fn con_1_a_pod_behind_gates_or_for_another_scheduler_waits_unbound() {
     gated["spec"]["schedulingGates"] = json!([{"name": "example.com/wait"}]);
     let made = cluster.post(PODS, gated).await.expect(201);
     assert_eq!((at(&made, "/spec/nodeName"), at(&made, "/status/conditions/0/reason")), ("", "SchedulingGated"));
+    let scheduled = (at(&made, "/status/conditions/0/type"), at(&made, "/status/conditions/0/status"));
+    assert_eq!(scheduled, ("PodScheduled", "False"));
 
     let more = json!({"spec": {"schedulingGates": [{"name": "example.com/wait"}, {"name": "example.com/more"}]}});
     let refused = cluster.patch(&format!("{PODS}/gated"), "merge-patch", more).await.failure();
