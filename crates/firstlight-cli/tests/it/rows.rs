@@ -3,6 +3,7 @@
 //! A file in `tests/rows/` is a list of scenes. A scene is a pod, what happens to it, and rows: lines that begin with the ids of
 //! upstream's cases and say what must be true. `docs/conformance/rows.md` is the page about their form.
 
+mod acts;
 mod claim;
 mod diary;
 mod judge;
@@ -16,6 +17,7 @@ mod processes;
 mod scene;
 mod sessions;
 mod stage;
+mod step;
 mod watched;
 mod words;
 

@@ -15,6 +15,14 @@ pub(crate) struct Claim {
 /// What must be true.
 #[derive(Debug, Clone)]
 pub(crate) enum What {
+    Said(Said),
+    Told(Told),
+    Asked(Asked),
+}
+
+/// Of the diary.
+#[derive(Debug, Clone)]
+pub(crate) enum Said {
     /// `init1 exits`, `main never starts`, `sidecar starts once`, `main starts 3 times or more`.
     Happens(Moment, Count),
     /// `init1 exits before init2 starts`: the first of each, or the second with `again`.
@@ -27,6 +35,11 @@ pub(crate) enum What {
     Together(String, String),
     /// `sidecar runs while every init1 runs`: each run of the second overlaps one of the first.
     EachTogether(String, String),
+}
+
+/// Of the pod, as the API told it, version by version.
+#[derive(Debug, Clone)]
+pub(crate) enum Told {
     /// `phase Running`, `phase always Pending`, `phase never Failed`.
     Phase(When, String),
     /// `phases Running, Pending, Running`: in this order, with others in between if need be.
@@ -39,14 +52,19 @@ pub(crate) enum What {
     RestartCount(String, Restarts),
     /// `condition Initialized False ContainersNotInitialized "..."`, `condition Ready always True`.
     Condition { when: When, kind: String, status: String, reason: Option<String>, message: Option<String> },
-    /// `event Killing of main "Stopping container main"`, `no event BackOff`, `event Started of main once`.
-    Event { reason: String, of: Option<String>, message: Option<String>, count: Count },
     /// `status never changes`: it is what it was before, to the last field.
     Unchanged,
     /// `field status.qosClass is "Guaranteed"`, `field metadata.generation is 2`.
     Field { path: String, value: Value },
     /// `field status.hostIP is set`.
     Set(String),
+}
+
+/// Of what the API answers to a question of the claim's own.
+#[derive(Debug, Clone)]
+pub(crate) enum Asked {
+    /// `event Killing of main "Stopping container main"`, `no event BackOff`, `event Started of main once`.
+    Event { reason: String, of: Option<String>, message: Option<String>, count: Count },
     /// `get "/api/v1/namespaces/default/pods?labelSelector=a%3Db" has "text"`, `... lacks "text"`.
     Get { path: String, text: String, lacks: bool },
     /// `ConfigMap c has data.key "value"`, `ConfigMap c is gone`: an object of the default namespace, whole if the path is
@@ -107,19 +125,21 @@ pub(crate) fn claims(text: &str) -> Vec<Claim> {
 impl Claim {
     fn parse(text: &str) -> Claim {
         let words = words(text);
-        let what = by_keyword(&words).or_else(|| about_container(&words)).or_else(|| about_moments(&words));
+        let asked = || asked(&words).map(What::Asked);
+        let told = || told(&words).or_else(|| about_container(&words)).map(What::Told);
+        let what = asked().or_else(told).or_else(|| said(&words).map(What::Said));
         Claim { text: text.to_owned(), what: what.unwrap_or_else(|| panic!("{text:?} is not a claim")) }
     }
 }
 
-fn by_keyword(words: &[Word]) -> Option<What> {
+fn told(words: &[Word]) -> Option<Told> {
     let bare: Vec<Option<&str>> = words.iter().map(Word::bare).collect();
     match bare[..] {
-        [Some("phase"), Some("always"), Some(phase)] => Some(What::Phase(When::Always, phase.to_owned())),
-        [Some("phase"), Some("never"), Some(phase)] => Some(What::Phase(When::Never, phase.to_owned())),
-        [Some("phase"), Some(phase)] => Some(What::Phase(When::Now, phase.to_owned())),
-        [Some("status"), Some("never"), Some("changes")] => Some(What::Unchanged),
-        [Some("phases"), ..] => Some(What::Phases(
+        [Some("phase"), Some("always"), Some(phase)] => Some(Told::Phase(When::Always, phase.to_owned())),
+        [Some("phase"), Some("never"), Some(phase)] => Some(Told::Phase(When::Never, phase.to_owned())),
+        [Some("phase"), Some(phase)] => Some(Told::Phase(When::Now, phase.to_owned())),
+        [Some("status"), Some("never"), Some("changes")] => Some(Told::Unchanged),
+        [Some("phases"), ..] => Some(Told::Phases(
             words[1..].iter().filter_map(Word::bare).map(|phase| phase.trim_matches(',').to_owned()).collect(),
         )),
         [Some("restartCount"), Some("of"), Some(name), Some("is"), ref rest @ ..] => {
@@ -129,35 +149,47 @@ fn by_keyword(words: &[Word]) -> Option<What> {
                 [Some("never"), Some("above"), Some(number)] => Restarts::NeverAbove(number.parse().ok()?),
                 _ => return None,
             };
-            Some(What::RestartCount(name.to_owned(), restarts))
+            Some(Told::RestartCount(name.to_owned(), restarts))
         }
         [Some("condition"), Some(kind), ..] => condition(kind, &words[2..]),
+        [Some("field"), Some(path), Some("is"), Some("set")] => Some(Told::Set(path.to_owned())),
+        [Some("field"), Some(path), Some("is"), ..] => {
+            Some(Told::Field { path: path.to_owned(), value: json(&words[3..]) })
+        }
+        _ => None,
+    }
+}
+
+fn asked(words: &[Word]) -> Option<Asked> {
+    let bare: Vec<Option<&str>> = words.iter().map(Word::bare).collect();
+    match bare[..] {
         [Some("event"), Some(reason), ..] => event(reason, &words[2..], Count::AtLeast(1)),
         [Some("no"), Some("event"), Some(reason), ..] => event(reason, &words[3..], Count::Exactly(0)),
-        [Some("field"), Some(path), Some("is"), Some("set")] => Some(What::Set(path.to_owned())),
         [Some("get"), None, Some(how @ ("has" | "lacks")), None] => {
-            Some(What::Get { path: quoted(&words[1])?, text: quoted(&words[3])?, lacks: how == "lacks" })
-        }
-        [Some("field"), Some(path), Some("is"), ..] => {
-            Some(What::Field { path: path.to_owned(), value: json(&words[3..]) })
+            Some(Asked::Get { path: quoted(&words[1])?, text: quoted(&words[3])?, lacks: how == "lacks" })
         }
         [Some(kind), Some(name), Some("has"), Some(path), ..] if kind.starts_with(char::is_uppercase) => {
             let (kind, name, path) = (kind.to_owned(), name.to_owned(), path.to_owned());
-            Some(What::Object { kind, name, path, value: json(&words[4..]) })
+            Some(Asked::Object { kind, name, path, value: json(&words[4..]) })
         }
         [Some(kind), Some(name), Some("is"), Some("gone")] if kind.starts_with(char::is_uppercase) => {
-            Some(What::Object { kind: kind.to_owned(), name: name.to_owned(), path: String::new(), value: Value::Null })
+            Some(Asked::Object {
+                kind: kind.to_owned(),
+                name: name.to_owned(),
+                path: String::new(),
+                value: Value::Null,
+            })
         }
-        [Some("log"), Some("of"), Some(container), Some(how @ ("is" | "has")), None] => Some(What::Log {
+        [Some("log"), Some("of"), Some(container), Some(how @ ("is" | "has")), None] => Some(Asked::Log {
             container: container.to_owned(),
             websocket: false,
             whole: how == "is",
             text: quoted(&words[4])?,
         }),
         [Some("log"), Some("of"), Some(container), Some("over"), Some("a"), Some("websocket"), Some("is"), None] => {
-            Some(What::Log { container: container.to_owned(), websocket: true, whole: true, text: quoted(&words[7])? })
+            Some(Asked::Log { container: container.to_owned(), websocket: true, whole: true, text: quoted(&words[7])? })
         }
-        [Some("in"), Some(container), None, Some("prints"), None] => Some(What::Prints {
+        [Some("in"), Some(container), None, Some("prints"), None] => Some(Asked::Prints {
             container: container.to_owned(),
             command: quoted(&words[2])?,
             text: quoted(&words[4])?,
@@ -183,7 +215,7 @@ fn quoted(word: &Word) -> Option<String> {
     }
 }
 
-fn condition(kind: &str, words: &[Word]) -> Option<What> {
+fn condition(kind: &str, words: &[Word]) -> Option<Told> {
     let (when, words) = match words.first()?.bare()? {
         "always" => (When::Always, &words[1..]),
         "never" => (When::Never, &words[1..]),
@@ -191,10 +223,10 @@ fn condition(kind: &str, words: &[Word]) -> Option<What> {
     };
     let status = words.first()?.bare()?.to_owned();
     let (reason, message) = reason_and_message(&words[1..])?;
-    Some(What::Condition { when, kind: kind.to_owned(), status, reason, message })
+    Some(Told::Condition { when, kind: kind.to_owned(), status, reason, message })
 }
 
-fn event(reason: &str, words: &[Word], count: Count) -> Option<What> {
+fn event(reason: &str, words: &[Word], count: Count) -> Option<Asked> {
     let (words, count) = match words {
         [words @ .., Word::Bare(last)] if last == "once" => (words, Count::Exactly(1)),
         words => (words, count),
@@ -208,7 +240,7 @@ fn event(reason: &str, words: &[Word], count: Count) -> Option<What> {
         [word] => Some(quoted(word)?),
         _ => return None,
     };
-    Some(What::Event { reason: reason.to_owned(), of, message, count })
+    Some(Asked::Event { reason: reason.to_owned(), of, message, count })
 }
 
 /// What is left of a state: a bare word is the reason, a quoted one the message.
@@ -222,10 +254,10 @@ fn reason_and_message(words: &[Word]) -> Option<(Option<String>, Option<String>)
     }
 }
 
-fn about_container(words: &[Word]) -> Option<What> {
+fn about_container(words: &[Word]) -> Option<Told> {
     let (name, verb) = (words.first()?.bare()?.to_owned(), words.get(1)?.bare()?);
     match verb {
-        "was" => Some(What::Was { name, state: state(&words[2..])? }),
+        "was" => Some(Told::Was { name, state: state(&words[2..])? }),
         "is" => {
             let (when, not, rest) = match words.get(2)?.bare()? {
                 "always" => (When::Always, false, &words[3..]),
@@ -233,7 +265,7 @@ fn about_container(words: &[Word]) -> Option<What> {
                 "not" => (When::Now, true, &words[3..]),
                 _ => (When::Now, false, &words[2..]),
             };
-            Some(What::Container { name, when, not, state: state(rest)? })
+            Some(Told::Container { name, when, not, state: state(rest)? })
         }
         _ => None,
     }
@@ -257,38 +289,38 @@ fn state(words: &[Word]) -> Option<State> {
     }
 }
 
-fn about_moments(words: &[Word]) -> Option<What> {
+fn said(words: &[Word]) -> Option<Said> {
     let bare: Vec<&str> = words.iter().map(|word| word.bare().unwrap_or("\"")).collect();
     if let [a, "runs", "while", "every", b, "runs"] = bare[..] {
-        return Some(What::EachTogether(a.to_owned(), b.to_owned()));
+        return Some(Said::EachTogether(a.to_owned(), b.to_owned()));
     }
     if let [a, "runs", "while", b, "runs"] = bare[..] {
-        return Some(What::Together(a.to_owned(), b.to_owned()));
+        return Some(Said::Together(a.to_owned(), b.to_owned()));
     }
     if let Some(at) = bare.iter().position(|word| *word == "before") {
-        return Some(What::Before(moment(&bare[..at])?, moment(&bare[at + 1..])?));
+        return Some(Said::Before(moment(&bare[..at])?, moment(&bare[at + 1..])?));
     }
     if let Some(at) = bare.iter().position(|word| *word == "after") {
         let earlier = moment(&bare[at + 1..])?;
         return match &bare[..at] {
-            [later @ .., "at", bound @ ("least" | "most"), time] => Some(What::Apart {
+            [later @ .., "at", bound @ ("least" | "most"), time] => Some(Said::Apart {
                 later: moment(later)?,
                 earlier,
                 bound: if *bound == "least" { Bound::AtLeast } else { Bound::AtMost },
                 seconds: duration(time)?.as_secs_f64(),
             }),
-            later => Some(What::After(moment(later)?, earlier)),
+            later => Some(Said::After(moment(later)?, earlier)),
         };
     }
     match &bare[..] {
-        [who, "never", what @ ..] => Some(What::Happens(moment(&[&[*who], what].concat())?, Count::Exactly(0))),
-        [rest @ .., "once"] => Some(What::Happens(moment(rest)?, Count::Exactly(1))),
-        [rest @ .., "twice"] => Some(What::Happens(moment(rest)?, Count::Exactly(2))),
-        [rest @ .., number, "times"] => Some(What::Happens(moment(rest)?, Count::Exactly(number.parse().ok()?))),
+        [who, "never", what @ ..] => Some(Said::Happens(moment(&[&[*who], what].concat())?, Count::Exactly(0))),
+        [rest @ .., "once"] => Some(Said::Happens(moment(rest)?, Count::Exactly(1))),
+        [rest @ .., "twice"] => Some(Said::Happens(moment(rest)?, Count::Exactly(2))),
+        [rest @ .., number, "times"] => Some(Said::Happens(moment(rest)?, Count::Exactly(number.parse().ok()?))),
         [rest @ .., number, "times", "or", "more"] => {
-            Some(What::Happens(moment(rest)?, Count::AtLeast(number.parse().ok()?)))
+            Some(Said::Happens(moment(rest)?, Count::AtLeast(number.parse().ok()?)))
         }
-        rest => Some(What::Happens(moment(rest)?, Count::AtLeast(1))),
+        rest => Some(Said::Happens(moment(rest)?, Count::AtLeast(1))),
     }
 }
 

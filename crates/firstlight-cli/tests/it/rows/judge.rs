@@ -1,6 +1,6 @@
 //! Is a claim true, from what is known so far: the diary and every version of the pod that the API told?
 
-use super::claim::{Bound, Count, Restarts, State, What, When};
+use super::claim::{Asked, Bound, Count, Restarts, Said, State, Told, What, When};
 use super::diary::{Diary, Moment};
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) diary: &'a Diary,
     /// The pod as it was told, oldest first.
     pub(crate) versions: &'a [Value],
-    /// What the API answered to the claim's own question, if it has one.
+    /// What the API answered to the claim's own question, if it has one and there was an answer.
     pub(crate) answer: Option<&'a Value>,
 }
 
@@ -29,32 +29,45 @@ use Verdict::{Broken, Holds, NotYet};
 pub(crate) fn judge(what: &What, facts: &Facts<'_>) -> Verdict {
     let Facts { diary, versions, answer } = facts;
     match what {
-        What::Happens(moment, count) => count_of(diary.all(moment).len(), *count),
-        What::Before(a, b) => before(diary, a, b),
-        What::After(a, b) => {
+        What::Said(said) => of_diary(said, diary),
+        What::Told(told) => of_versions(told, versions),
+        What::Asked(asked) => answer.map_or(NotYet, |answer| of_answer(asked, answer)),
+    }
+}
+
+fn of_diary(said: &Said, diary: &Diary) -> Verdict {
+    match said {
+        Said::Happens(moment, count) => count_of(diary.all(moment).len(), *count),
+        Said::Before(a, b) => before(diary, a, b),
+        Said::After(a, b) => {
             let after = diary.find(b).is_some_and(|b| diary.all(a).last().is_some_and(|a| *a > b));
             if after { Holds } else { NotYet }
         }
-        What::Apart { later, earlier, bound, seconds } => apart(diary, later, earlier, *bound, *seconds),
-        What::Together(a, b) => together(diary, a, b),
-        What::EachTogether(a, b) => each_together(diary, a, b),
-        What::Phase(when, phase) => told(*when, versions, |pod| pod["status"]["phase"] == **phase),
-        What::Phases(phases) => in_order(versions, phases),
-        What::Container { name, when, not, state } => {
+        Said::Apart { later, earlier, bound, seconds } => apart(diary, later, earlier, *bound, *seconds),
+        Said::Together(a, b) => together(diary, a, b),
+        Said::EachTogether(a, b) => each_together(diary, a, b),
+    }
+}
+
+fn of_versions(what: &Told, versions: &[Value]) -> Verdict {
+    match what {
+        Told::Phase(when, phase) => told(*when, versions, |pod| pod["status"]["phase"] == **phase),
+        Told::Phases(phases) => in_order(versions, phases),
+        Told::Container { name, when, not, state } => {
             told(*when, versions, |pod| is_in(container(pod, name), state) != *not)
         }
-        What::Was { name, state } => {
+        Told::Was { name, state } => {
             told(When::Now, versions, |pod| matches(&container(pod, name)["lastState"], state))
         }
-        What::RestartCount(name, Restarts::Is(count)) => {
+        Told::RestartCount(name, Restarts::Is(count)) => {
             let restarts = versions.last().and_then(|pod| container(pod, name)["restartCount"].as_u64());
             // The count may be behind what happened, never ahead: more than claimed stays so.
             count_of(restarts.and_then(|n| usize::try_from(n).ok()).unwrap_or(0), *count)
         }
-        What::RestartCount(name, Restarts::NeverAbove(most)) => told(When::Never, versions, |pod| {
+        Told::RestartCount(name, Restarts::NeverAbove(most)) => told(When::Never, versions, |pod| {
             container(pod, name)["restartCount"].as_u64().is_some_and(|restarts| restarts > *most)
         }),
-        What::Condition { when, kind, status, reason, message } => {
+        Told::Condition { when, kind, status, reason, message } => {
             // Before a condition is told at all it is neither.
             let has = |pod: &&Value| *when == When::Now || !condition(pod, kind).is_null();
             let versions: Vec<Value> = versions.iter().filter(has).cloned().collect();
@@ -63,44 +76,36 @@ pub(crate) fn judge(what: &What, facts: &Facts<'_>) -> Verdict {
                 told["status"] == **status && says(told, "reason", reason) && says(told, "message", message)
             })
         }
-        What::Event { reason, of, message, count } => {
-            let events = answer.and_then(|list| list["items"].as_array()).into_iter().flatten();
-            let events = events.filter(|event| {
+        Told::Set(path) => told(When::Now, versions, |pod| !at(pod, path).is_null()),
+        Told::Unchanged => {
+            let before = versions.first().map_or(&Value::Null, |pod| &pod["status"]);
+            told(When::Always, versions, |pod| pod["status"] == *before)
+        }
+        Told::Field { path, value } => told(When::Now, versions, |pod| at(pod, path) == value),
+    }
+}
+
+fn of_answer(asked: &Asked, answer: &Value) -> Verdict {
+    let text = || answer.as_str().unwrap_or("");
+    let holds = match asked {
+        Asked::Event { reason, of, message, count } => {
+            let events = answer["items"].as_array().into_iter().flatten().filter(|event| {
                 event["reason"] == **reason
                     && says(event, "message", message)
                     && of.as_ref().is_none_or(|name| concerns(event, name))
             });
             // Repeats are counted in one event (EVT-11).
             let times = events.map(|event| event["count"].as_u64().unwrap_or(1));
-            count_of(usize::try_from(times.sum::<u64>()).unwrap_or(usize::MAX), *count)
+            return count_of(usize::try_from(times.sum::<u64>()).unwrap_or(usize::MAX), *count);
         }
-        What::Set(path) => told(When::Now, versions, |pod| !at(pod, path).is_null()),
-        What::Get { text, lacks, .. } => {
-            let has = answer.is_some_and(|answer| answer.to_string().contains(text.as_str()));
-            if answer.is_some() && has != *lacks { Holds } else { NotYet }
-        }
-        What::Unchanged => {
-            let before = versions.first().map_or(&Value::Null, |pod| &pod["status"]);
-            told(When::Always, versions, |pod| pod["status"] == *before)
-        }
-        What::Field { path, value } => told(When::Now, versions, |pod| at(pod, path) == value),
-        What::Object { path, value, .. } => {
-            let object = answer.unwrap_or(&Value::Null);
-            let found = if path.is_empty() { object } else { at(object, path) };
-            if found == value { Holds } else { NotYet }
-        }
-        What::Log { whole, text, .. } => {
-            let log = answer.and_then(|answer| answer.as_str()).unwrap_or("");
-            if (*whole && log == text) || (!*whole && log.contains(text.as_str())) { Holds } else { NotYet }
-        }
-        What::Prints { text, .. } => {
-            if answer.and_then(|answer| answer.as_str()) == Some(text) {
-                Holds
-            } else {
-                NotYet
-            }
-        }
-    }
+        Asked::Get { text, lacks, .. } => answer.to_string().contains(text.as_str()) != *lacks,
+        Asked::Object { path, value, .. } if path.is_empty() => answer == value,
+        Asked::Object { path, value, .. } => at(answer, path) == value,
+        Asked::Log { whole: true, text: wanted, .. } => text() == wanted,
+        Asked::Log { whole: false, text: wanted, .. } => text().contains(wanted.as_str()),
+        Asked::Prints { text: wanted, .. } => answer.is_string() && text() == wanted,
+    };
+    if holds { Holds } else { NotYet }
 }
 
 fn count_of(came: usize, count: Count) -> Verdict {

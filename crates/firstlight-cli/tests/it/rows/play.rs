@@ -1,14 +1,15 @@
 //! A scene is played: the pod is made, each line takes its turn, the pod is deleted, and what failed is told.
 
-use super::claim::{Claim, Count, What};
-use super::diary::{self, Diary};
+use super::acts::Acts;
+use super::claim::{Asked, Claim, Count, Said, What};
+use super::diary::Diary;
 use super::judge::{Facts, Verdict, judge};
 use super::laws;
 use super::objects;
-use super::processes;
-use super::scene::{Line, Row, Scene, Step};
-use super::stage::{Stage, collection, place};
-use super::words::merge;
+use super::scene::{Line, Row, Scene};
+use super::stage::{Stage, place};
+use super::step::{Step, ToMachine};
+use super::watched::get;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -125,33 +126,17 @@ impl Play<'_> {
 
     /// What the API says to a claim that asks it something.
     async fn answer(&self, claim: &Claim) -> Option<Value> {
-        let pod = &self.scene.name;
-        match &claim.what {
-            What::Get { path, .. } => self.stage.ask(super::watched::get(path)).await.ok(),
-            What::Event { .. } => Some(self.stage.events(pod).await),
-            What::Log { container, websocket: true, .. } => {
-                self.stage.log_over_websocket(pod, container).await.map(Value::from)
+        let What::Asked(asked) = &claim.what else { return None };
+        let (stage, pod) = (self.stage, &self.scene.name);
+        match asked {
+            Asked::Event { .. } => stage.events(pod).await,
+            Asked::Get { path, .. } => stage.ask(get(path)).await.ok(),
+            Asked::Object { kind, name, .. } => Some(objects::now(stage, kind, name).await),
+            Asked::Log { container, websocket: false, .. } => stage.log(pod, container).await.map(Value::from),
+            Asked::Log { container, websocket: true, .. } => {
+                stage.log_over_websocket(pod, container).await.map(Value::from)
             }
-            What::Log { container, .. } => self.stage.log(pod, container).await.map(Value::from),
-            What::Prints { container, command, .. } => {
-                self.stage.run_in(pod, container, command).await.map(Value::from)
-            }
-            What::Object { kind, name, .. } => Some(objects::now(self.stage, kind, name).await),
-            What::Happens(..)
-            | What::Before(..)
-            | What::After(..)
-            | What::Apart { .. }
-            | What::Together(..)
-            | What::EachTogether(..)
-            | What::Phase(..)
-            | What::Phases(_)
-            | What::Container { .. }
-            | What::Was { .. }
-            | What::RestartCount(..)
-            | What::Condition { .. }
-            | What::Unchanged
-            | What::Set(_)
-            | What::Field { .. } => None,
+            Asked::Prints { container, command, .. } => stage.run_in(pod, container, command).await.map(Value::from),
         }
     }
 
@@ -169,107 +154,11 @@ impl Play<'_> {
         // The version before the step is the first of those after it: what it says holds until another is told.
         let versions = self.stage.watched.of(&self.scene.name).versions.len().saturating_sub(1);
         self.here = Mark { entries: self.diary().entries.len(), versions };
-        let done = self.act(step).await;
+        let (path, set) = (self.path(), self.is_set());
+        let done = Acts { stage: self.stage, directory: &self.directory, path, set }.act(step).await;
         if let Err(error) = done {
             self.failures.push(format!("{step:?}: {error}"));
         }
-    }
-
-    async fn act(&self, step: &Step) -> Result<(), String> {
-        let (stage, pod) = (self.stage, self.path());
-        let diary = self.directory.join("log");
-        match step {
-            Step::Once(_) => {}
-            Step::PatchImage { container, image } => self.patch_image(container, image).await?,
-            Step::Patch(patch) => {
-                stage.patch(&pod, patch).await?;
-            }
-            Step::PatchStatus(patch) => {
-                stage.patch_strategically(&format!("{pod}/status"), patch).await?;
-            }
-            Step::ReplaceStatus(change) => {
-                let mut object = stage.ask(super::watched::get(&pod)).await?;
-                merge(&mut object["status"], change.clone());
-                stage.replace(&format!("{pod}/status"), &object).await?;
-            }
-            Step::PatchImageOften { container, times } => {
-                for time in 0..*times {
-                    self.patch_image(container, if time % 2 == 0 { "2" } else { "1" }).await?;
-                }
-            }
-            Step::Give { object: (kind, name), owner: (owner_kind, owner) } => {
-                let object = stage.ask(super::watched::get(&place(owner_kind, "default", owner))).await?;
-                let reference = json!({"apiVersion": "v1", "kind": owner_kind, "name": owner, "controller": true,
-                                       "uid": object["metadata"]["uid"]});
-                let patch = json!({"metadata": {"ownerReferences": [reference]}});
-                stage.patch(&place(kind, "default", name), &patch).await?;
-            }
-            Step::Orphan { kind, name } => {
-                stage.delete(&format!("{}?propagationPolicy=Orphan", place(kind, "default", name)), None).await?;
-            }
-            Step::DeleteAll { kind, selector } => {
-                let path = format!("{}?labelSelector={}", collection(kind), selector.replace('=', "%3D"));
-                stage.delete(&path, None).await?;
-            }
-            Step::Create(object) => {
-                stage.create(object).await?;
-            }
-            Step::Attempt { on, body } => {
-                let on = on.as_ref().map(|(kind, name)| (kind.as_str(), name.as_str()));
-                objects::attempt(stage, &diary, on, body).await;
-            }
-            Step::Change { kind, name, patch } => {
-                stage.patch(&format!("{}/{name}", collection(kind)), patch).await?;
-            }
-            Step::Remove { kind, name } => {
-                stage.delete(&format!("{}/{name}", collection(kind)), None).await?;
-            }
-            Step::Delete { grace } => {
-                diary::note(&diary, "pod", "delete");
-                stage.delete(&pod, grace.map(|grace| grace.as_secs())).await?;
-            }
-            Step::Touch(file) => std::fs::write(self.directory.join(file), "").map_err(|error| error.to_string())?,
-            Step::Mark(name) => diary::note(&diary, "pod", name),
-            Step::Kill { container } => {
-                let pid = processes::of_container(&self.directory, container).ok_or("it does not run")?;
-                diary::note(&diary, "pod", &format!("kill {container}"));
-                processes::kill(pid);
-            }
-            Step::KillSandbox => {
-                diary::note(&diary, "pod", "sandbox killed");
-                processes::kill_sandbox(&self.directory);
-            }
-            Step::KillEngine => {
-                stage.kill_engine();
-                diary::note(&diary, "pod", "engine killed");
-            }
-            Step::StartEngine => {
-                diary::note(&diary, "pod", "engine starts");
-                stage.start_engine();
-            }
-        }
-        Ok(())
-    }
-
-    /// The image with another tag.
-    async fn patch_image(&self, container: &str, image: &str) -> Result<(), String> {
-        let object = self.stage.ask(super::watched::get(&self.path())).await?;
-        let image = if image.contains('/') { image.to_owned() } else { format!("{}:{image}", super::layouts::IMAGE) };
-        let old = if self.is_set() { &object["spec"]["template"]["spec"] } else { &object["spec"] };
-        let mut spec = json!({});
-        for list in ["initContainers", "containers"] {
-            let mut containers = old[list].clone();
-            for one in containers.as_array_mut().into_iter().flatten().filter(|one| one["name"] == *container) {
-                one["image"] = json!(image);
-                spec[list] = old[list].clone();
-            }
-            if !spec[list].is_null() {
-                spec[list] = containers;
-            }
-        }
-        diary::note(&self.directory.join("log"), "pod", &format!("patched {container}"));
-        let spec = if self.is_set() { json!({"template": {"spec": spec}}) } else { spec };
-        self.stage.patch(&self.path(), &json!({"spec": spec})).await.map(|_| ())
     }
 
     fn is_set(&self) -> bool {
@@ -305,7 +194,8 @@ impl Play<'_> {
                 }
             }
         }
-        let replaced = self.scene.lines.iter().any(|line| matches!(line, Line::Step(Step::KillSandbox)));
+        let replaced =
+            self.scene.lines.iter().any(|line| matches!(line, Line::Step(Step::Machine(ToMachine::KillSandbox))));
         self.failures.extend(laws::broken(&told.versions, replaced).into_iter().map(|law| format!("law: {law}")));
     }
 
@@ -328,7 +218,7 @@ impl Play<'_> {
             "  the status, at last: {}",
             told.versions.last().map_or(&Value::Null, |pod| &pod["status"])
         );
-        let events = self.stage.events(&self.scene.name).await;
+        let events = self.stage.events(&self.scene.name).await.unwrap_or_default();
         for event in events["items"].as_array().into_iter().flatten() {
             let path = event["involvedObject"]["fieldPath"].as_str().unwrap_or("");
             let _ = writeln!(report, "  event {} {path} {} x{}", event["reason"], event["message"], event["count"]);
@@ -339,13 +229,10 @@ impl Play<'_> {
 
 /// Whether a claim asks the API something of its own.
 fn asks(claim: &Claim) -> bool {
-    matches!(
-        claim.what,
-        What::Event { .. } | What::Get { .. } | What::Log { .. } | What::Prints { .. } | What::Object { .. }
-    )
+    matches!(claim.what, What::Asked(_))
 }
 
 /// Whether a claim must still be true when the pod is gone.
 fn lasts(claim: &Claim) -> bool {
-    matches!(claim.what, What::Happens(_, Count::Exactly(_)))
+    matches!(claim.what, What::Said(Said::Happens(_, Count::Exactly(_))))
 }

@@ -3,9 +3,9 @@
 use super::claim::{Claim, claims};
 use super::outside::Outside;
 use super::part::{Kind, container};
-use super::words::{duration, merge, split, words, yaml};
+use super::step::{Step, ToObject, ToPod, patch, step};
+use super::words::{merge, split, yaml};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 /// A scene, as it is played once.
 #[derive(Debug, Clone)]
@@ -36,66 +36,6 @@ pub(crate) struct Row {
     /// Whether only what came after the last step counts.
     pub(crate) afterwards: bool,
     pub(crate) claims: Vec<Claim>,
-}
-
-/// What is done to the pod or its world.
-#[derive(Debug, Clone)]
-pub(crate) enum Step {
-    Once(Vec<Claim>),
-    PatchImage {
-        container: String,
-        image: String,
-    },
-    PatchImageOften {
-        container: String,
-        times: u32,
-    },
-    Patch(Value),
-    PatchStatus(Value),
-    /// The status as it is, changed so, and put in its place.
-    ReplaceStatus(Value),
-    Create(Value),
-    /// The API is asked for it, and what it says is noted in the diary.
-    Attempt {
-        on: Option<(String, String)>,
-        body: Value,
-    },
-    Change {
-        kind: String,
-        name: String,
-        patch: Value,
-    },
-    Remove {
-        kind: String,
-        name: String,
-    },
-    /// Makes another object the controller of this one.
-    Give {
-        object: (String, String),
-        owner: (String, String),
-    },
-    /// Deletes an object and leaves behind what it owns.
-    Orphan {
-        kind: String,
-        name: String,
-    },
-    DeleteAll {
-        kind: String,
-        selector: String,
-    },
-    Delete {
-        grace: Option<Duration>,
-    },
-    /// Makes a file that containers see as `/scene/FILE`.
-    Touch(String),
-    /// Notes this instant in the diary, as `pod NAME`.
-    Mark(String),
-    Kill {
-        container: String,
-    },
-    KillSandbox,
-    KillEngine,
-    StartEngine,
 }
 
 /// An item of a scene: its line, and the deeper lines below it.
@@ -177,7 +117,7 @@ fn scene(items: &[Item], name: String, policy: &str, nth: usize, count: usize) -
             Some(("pod", _)) => merge_pod(&mut scene.pod, below),
             Some(("set", replicas)) => set = Some((replicas.trim().to_owned(), below)),
             Some(("object", _)) => scene.objects.push(yaml(below)),
-            Some(("create", _)) => scene.lines.push(Line::Step(Step::Create(yaml(below)))),
+            Some(("create", _)) => scene.lines.push(Line::Step(Step::Object(ToObject::Create(yaml(below))))),
             Some(("try", on)) => {
                 let on: Vec<&str> = on.split_whitespace().collect();
                 let on = match on[..] {
@@ -185,9 +125,9 @@ fn scene(items: &[Item], name: String, policy: &str, nth: usize, count: usize) -
                     [kind, name] => Some((kind.to_owned(), name.to_owned())),
                     _ => panic!("{line}: not known"),
                 };
-                scene.lines.push(Line::Step(Step::Attempt { on, body: yaml(below) }));
+                scene.lines.push(Line::Step(Step::Object(ToObject::Attempt { on, body: yaml(below) })));
             }
-            Some(("replace status", _)) => scene.lines.push(Line::Step(Step::ReplaceStatus(yaml(below)))),
+            Some(("replace status", _)) => scene.lines.push(Line::Step(Step::Pod(ToPod::ReplaceStatus(yaml(below))))),
             Some(("patch", to)) => scene.lines.push(Line::Step(patch(to, below))),
             Some((name, what)) if !name.contains(' ') => add(&mut scene.pod, name, what, below),
             _ => scene.lines.push(Line::Step(step(&format!("{line} {}", below.trim())))),
@@ -271,53 +211,4 @@ fn add(pod: &mut Value, name: &str, what: &str, below: &str) {
         *slot = json!([]);
     }
     slot.as_array_mut().unwrap().push(container(name, what, below));
-}
-
-fn patch(to: &str, below: &str) -> Step {
-    let words: Vec<&str> = to.split_whitespace().collect();
-    match words[..] {
-        [] => Step::Patch(yaml(below)),
-        ["status"] => Step::PatchStatus(yaml(below)),
-        [kind, name] => Step::Change { kind: kind.to_owned(), name: name.to_owned(), patch: yaml(below) },
-        _ => panic!("patch: {to}: not known"),
-    }
-}
-
-fn step(line: &str) -> Step {
-    let words = words(line);
-    let words: Vec<&str> = words.iter().map(|word| word.bare().unwrap_or("\"")).collect();
-    match &words[..] {
-        ["once", ..] => Step::Once(claims(line.trim().strip_prefix("once").unwrap())),
-        ["patch", "image", "of", container, "to", image] => {
-            Step::PatchImage { container: (*container).to_owned(), image: (*image).to_owned() }
-        }
-        ["patch", "image", "of", container, times, "times"] => {
-            let times = times.parse().unwrap_or_else(|error| panic!("{line}: {error}"));
-            Step::PatchImageOften { container: (*container).to_owned(), times }
-        }
-        ["delete", "all", kind @ ("pods" | "statefulsets"), "with", selector] => {
-            Step::DeleteAll { kind: kind.trim_end_matches('s').to_owned(), selector: (*selector).to_owned() }
-        }
-        ["delete"] => Step::Delete { grace: None },
-        ["delete", "with", "grace", time] => Step::Delete { grace: Some(time_of(line, time)) },
-        ["delete", kind, name, "but", "not", "what", "it", "owns"] => {
-            Step::Orphan { kind: (*kind).to_owned(), name: (*name).to_owned() }
-        }
-        ["give", kind, name, "to", owner_kind, owner] => Step::Give {
-            object: ((*kind).to_owned(), (*name).to_owned()),
-            owner: ((*owner_kind).to_owned(), (*owner).to_owned()),
-        },
-        ["delete", kind, name] => Step::Remove { kind: (*kind).to_owned(), name: (*name).to_owned() },
-        ["touch", file] => Step::Touch((*file).to_owned()),
-        ["mark", name] => Step::Mark((*name).to_owned()),
-        ["kill", "-9", container] => Step::Kill { container: (*container).to_owned() },
-        ["the", "sandbox", "is", "killed"] => Step::KillSandbox,
-        ["the", "engine", "is", "killed"] => Step::KillEngine,
-        ["the", "engine", "starts"] => Step::StartEngine,
-        _ => panic!("{line}: neither a container (NAME: ...) nor a step nor a row"),
-    }
-}
-
-fn time_of(line: &str, word: &str) -> Duration {
-    duration(word).unwrap_or_else(|| panic!("{line}: {word:?} is not a duration"))
 }

@@ -117,9 +117,9 @@ impl Stage {
     }
 
     /// The events about a pod.
-    pub(crate) async fn events(&self, pod: &str) -> Value {
+    pub(crate) async fn events(&self, pod: &str) -> Option<Value> {
         let path = format!("/api/v1/namespaces/default/events?fieldSelector=involvedObject.name={pod}");
-        self.ask(get(&path)).await.unwrap_or(Value::Null)
+        self.ask(get(&path)).await.ok()
     }
 
     /// A container's log so far.
