@@ -80,10 +80,16 @@ fn show_image_trouble<'a>(turn: &mut Turn<'a>, trouble: &'a VolumeTrouble) {
 
 /// Why the pod can run nowhere: a claim of it does not exist. What runs already goes on.
 pub(crate) fn unschedulable(turn: &Turn<'_>) -> Option<String> {
-    match setups(turn.spec, turn.seen) {
-        Err(Missing::Unclaimed(message)) => Some(no_node(&message)),
-        Err(Missing::Untold(_) | Missing::Wrong { .. }) | Ok(_) => None,
-    }
+    turn.spec.volumes.iter().find_map(|volume| match &volume.kind {
+        VolumeKind::Claim { name, trust_root, .. } => match claim(turn.seen, volume, name, *trust_root) {
+            Err(Missing::Unclaimed(message)) => Some(no_node(&message)),
+            Err(Missing::Untold(_) | Missing::Wrong { .. }) | Ok(_) => None,
+        },
+        VolumeKind::EmptyDir { .. }
+        | VolumeKind::Files { .. }
+        | VolumeKind::HostPath { .. }
+        | VolumeKind::Image { .. } => None,
+    })
 }
 
 /// As the scheduler says it.
