@@ -29,9 +29,9 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Some minutes of a busy node within a few tens of megabytes.
+    /// A thousand pods' changes within a few tens of megabytes: an object takes some ten times its text while it is parsed.
     fn default() -> Options {
-        Options { max_changes: 10_000, max_bytes: 16 << 20 }
+        Options { max_changes: 10_000, max_bytes: 4 << 20 }
     }
 }
 
