@@ -14,6 +14,7 @@
 //! | `validate/config.rs` | ConfigMap and Secret |
 //! | `validate/claim.rs` | PersistentVolumeClaim |
 //! | `validate/service.rs`, `validate/stateful_set.rs`, `validate/kinds.rs` | the other kinds |
+//! | `validate/warning.rs` | what is accepted and probably not meant |
 //! | [`crate::honoured`] | what this engine does not do yet |
 
 mod claim;
@@ -34,6 +35,7 @@ mod service;
 mod stateful_set;
 mod text;
 mod volume;
+mod warning;
 
 pub(crate) use env::NO_ENV_SOURCE;
 
@@ -45,6 +47,12 @@ use crate::status_error::FieldError;
 use crate::view::View;
 use serde_json::Value;
 use text::Rule;
+
+/// What of a new object is accepted and probably not meant (DEF-5).
+#[must_use]
+pub fn warnings(kind: &Kind, object: &Value) -> Vec<String> {
+    if kind.resource == served::PODS { warning::pod(object) } else { Vec::new() }
+}
 
 /// Everything that keeps `object` from being created.
 #[must_use]

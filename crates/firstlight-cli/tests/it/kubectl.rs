@@ -287,6 +287,22 @@ fn api_resources_and_version_answer() {
 }
 
 #[test]
+fn log_1_and_log_7_an_init_step_is_read_and_entered_while_it_runs_and_read_when_it_is_done() {
+    let engine = Engine::start();
+    engine.apply(&pod(
+        "web",
+        &[("prepare", "echo at work; until [ -e /work/go ]; do sleep 0.05; done")],
+        &[("main", "sleep 1000")],
+    ));
+    let running = || engine.field("pod web", "{.status.initContainerStatuses[0].state.running.startedAt}");
+    eventually("the step runs", || !running().is_empty());
+    eventually("its log is read", || engine.kubectl(&["logs", "web", "-c", "prepare"]) == "at work\n");
+    engine.kubectl(&["exec", "web", "-c", "prepare", "--", "touch", "/work/go"]);
+    engine.ready("web");
+    assert_eq!(engine.kubectl(&["logs", "web", "-c", "prepare"]), "at work\n");
+}
+
+#[test]
 fn what_is_not_served_is_said_in_kubectl_s_own_words() {
     let engine = Engine::start();
     let unknown = engine.try_apply(&json!({"apiVersion": "apps/v9", "kind": "Pot", "metadata": {"name": "p"}}));

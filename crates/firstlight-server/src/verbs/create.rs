@@ -25,6 +25,7 @@ const NAMES: usize = 8;
 pub(crate) async fn create(ask: &mut Ask<'_>, payload: &Payload) -> Result<Response<Body>, Failure> {
     let options = WriteOptions::read(ask.query, "CreateOptions")?;
     let object = payload.object(ask.target.kind, options.validation, &mut ask.warnings)?;
+    ask.warnings.extend(validate::warnings(ask.target.kind, &object));
     create_object(ask, options, Origin::Sent, object).await
 }
 

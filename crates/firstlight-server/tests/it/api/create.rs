@@ -201,6 +201,25 @@ async fn val_26_unknown_fields_are_passed_over_warned_of_or_refused_as_asked() {
 }
 
 #[tokio::test]
+async fn def_5_what_is_probably_not_meant_is_warned_of() {
+    let cluster = Cluster::start().await;
+    let mut odd = pod("web.1");
+    odd["spec"]["terminationGracePeriodSeconds"] = json!(-5);
+    odd["spec"]["containers"][0]["env"] = json!([{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]);
+    let reply = cluster.post(PODS, odd).await;
+    reply.expect(201);
+    let said = reply.warnings().join("\n");
+    for words in [
+        "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: [",
+        "spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1",
+        "spec.containers[0].env[1]: hides previous definition of \\\"A\\\", which may be dropped when using apply",
+    ] {
+        assert!(said.contains(words), "{words}\nin {said}");
+    }
+    assert_eq!(cluster.post(PODS, pod("plain")).await.warnings(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_query_parameter_that_means_nothing_is_warned_of() {
     let cluster = Cluster::start().await;
     let reply = cluster.get(&format!("{PODS}?nonsense=1&pretty=true")).await;
