@@ -32,7 +32,7 @@ fn of_pod(world: &World) -> Vec<i32> {
     let dirs = std::fs::read_dir("/proc").unwrap().flatten();
     let pids = dirs.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let group = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-    pids.filter(|pid| group(pid).contains(&world.pod.uid)).collect()
+    pids.filter(|pid| group(pid).contains(&format!("/{}/", world.pod.uid))).collect()
 }
 
 #[test]
