@@ -128,9 +128,14 @@ async fn what_is_cut_off_over_udp_is_whole_over_tcp() {
 
 /// A name server of others: answers each question with 192.0.2.1, over UDP after a lie with a wrong number.
 async fn upstream() -> SocketAddr {
-    let udp = UdpSocket::bind(LOOPBACK).await.expect("a socket");
-    let address = udp.local_addr().expect("an address");
-    let tcp = tokio::net::TcpListener::bind(address).await.expect("the same port");
+    let (udp, tcp, address) = loop {
+        let udp = UdpSocket::bind(LOOPBACK).await.expect("a socket");
+        let address = udp.local_addr().expect("an address");
+        // Somebody else may have the number for TCP: then another one.
+        if let Ok(tcp) = tokio::net::TcpListener::bind(address).await {
+            break (udp, tcp, address);
+        }
+    };
     let answer = |bytes: &[u8], last: u8| {
         let mut message = Message::from_vec(bytes).expect("decoded");
         message.metadata.message_type = MessageType::Response;
